@@ -1,0 +1,1 @@
+"""Populations, stages, budgets and answers. Imports nothing else of ponder."""

@@ -1,0 +1,278 @@
+"""The algebra of methods: stages, pipelines of stages, and the forms that hold other stages.
+
+A stage maps a weighted population to a weighted population. `a | b` runs b on what a made; `a + b` runs both on the same
+population and pools the results. Leaf stages are `Proper` or `Decider`; forms are proper if all they hold is.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+
+from ponder.core.context import Context, TraceStep
+from ponder.core.errors import BudgetExhausted, InputError
+from ponder.core.population import Population, take
+from ponder.core.terms import Range, Term, registered
+
+Count = Annotated[int, Range(1)]
+
+
+class Stage(Term):
+    """Maps a population to a population."""
+
+    kind: ClassVar[str] = "stage"
+
+    def __call__(self, population: Population[Any], context: Context) -> Population[Any]:
+        raise NotImplementedError
+
+    @property
+    def proper(self) -> bool:
+        """True if the stage keeps the population properly weighted for its target."""
+        return isinstance(self, Proper)
+
+    def __or__(self, other: object) -> Pipeline:
+        return Pipeline((self, as_stage(other)))
+
+    def __ror__(self, other: object) -> Pipeline:
+        return Pipeline((as_stage(other), self))
+
+    def __add__(self, other: object) -> Union:
+        return Union((self, as_stage(other)))
+
+    def flat(self) -> tuple[Stage, ...]:
+        """The stage as a sequence of stages that are no pipelines."""
+        return (self,)
+
+
+def as_stage(value: object) -> Stage:
+    """A stage as it is, or a stage class with its defaults."""
+    if isinstance(value, type) and issubclass(value, Stage):
+        return value()
+    if not isinstance(value, Stage):
+        raise InputError(f"only stages can be joined with | and +, not {value!r}")
+    return value
+
+
+class Proper(Stage):
+    """A stage that keeps expectations, and the evidence estimate, unbiased."""
+
+
+class Decider(Stage):
+    """A stage that spends what inference has bought: it chooses, and what it returns is no unbiased estimate any more."""
+
+
+class Pipeline(Stage):
+    """Stages in a row. Equal to any other pipeline of the same stages, whatever its name and however it is nested."""
+
+    stages: tuple[Stage, ...]
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.stages:
+            raise InputError("a pipeline needs at least one stage")
+        opened: list[Stage] = []
+        for stage in self.stages:  # `a | b | c` is one row; named pipelines stay whole, so that they print by name
+            opened += stage.stages if isinstance(stage, Pipeline) and not stage.label else (as_stage(stage),)
+        object.__setattr__(self, "stages", tuple(opened))
+
+    def simplest(self) -> Stage:
+        return self.stages[0] if len(self.stages) == 1 and not self.label else self
+
+    @property
+    def proper(self) -> bool:
+        return all(stage.proper for stage in self.stages)
+
+    def flat(self) -> tuple[Stage, ...]:
+        return tuple(leaf for stage in self.stages for leaf in stage.flat())
+
+    def __call__(self, population: Population[Any], context: Context) -> Population[Any]:
+        """Run the stages; when the budget ends inside one, go on with what there is, so that deciders still decide."""
+        for i, stage in enumerate(self.flat()):
+            try:
+                population = stage(population, context.at(i))
+            except BudgetExhausted as end:
+                context.trace.note(f"{end}; {stage} was left out")
+            context.trace.steps.append(
+                TraceStep(str(stage), len(population), population.ess, population.log_evidence, context.meter.bill.tokens)
+            )
+        return population
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Pipeline) and self.flat() == other.flat()
+
+    def __hash__(self) -> int:
+        return hash(self.flat())
+
+    def __str__(self) -> str:
+        return self.label or " | ".join(str(stage) for stage in self.stages)
+
+
+class Union(Stage):
+    """Branches that run on the same population; their results are pooled, each in proportion to its size."""
+
+    branches: tuple[Stage, ...]
+
+    def __post_init__(self) -> None:
+        opened: list[Stage] = []
+        for branch in self.branches:
+            opened += branch.branches if isinstance(branch, Union) else (branch,)
+        object.__setattr__(self, "branches", tuple(opened))
+
+    @property
+    def proper(self) -> bool:
+        return all(branch.proper for branch in self.branches)
+
+    def __call__(self, population: Population[Any], context: Context) -> Population[Any]:
+        pooled: Population[Any] | None = None
+        for i, branch in enumerate(self.branches):
+            try:
+                result = branch(population, context.at("+", i))
+            except BudgetExhausted as end:
+                context.trace.note(f"{end}; {branch} was left out")
+                continue
+            pooled = result if pooled is None else pooled.union(result)
+        return population if pooled is None else pooled
+
+    def __str__(self) -> str:
+        return " + ".join(_grouped(branch) for branch in self.branches)
+
+
+def _grouped(stage: Stage) -> str:
+    bare = isinstance(stage, Pipeline) and not stage.label and len(stage.stages) > 1
+    return f"({stage})" if bare else str(stage)
+
+
+@registered
+class start(Proper):
+    """Make n copies of the beginning (of every candidate); the total weight is kept."""
+
+    n: Annotated[int, Range(1), "how many particles"]
+
+    def __call__(self, population: Population[Any], context: Context) -> Population[Any]:
+        if context.program is not None and len(population) == 1:
+            states = context.program.start(self.n, context)
+            return Population(states, np.full(self.n, population.log_evidence - np.log(self.n)))
+        repeated = population.at(np.repeat(np.arange(len(population)), self.n))
+        return repeated.reweight(-np.log(self.n))
+
+
+@registered
+class extend(Proper):
+    """Branch every unfinished candidate `width` ways by one step of the program; finished ones pass unchanged."""
+
+    width: Annotated[int, Range(1), "children of each candidate"] = 1
+
+    def __call__(self, population: Population[Any], context: Context) -> Population[Any]:
+        program = context.program
+        if program is None:
+            raise InputError("extend() needs a step-wise program, and this run has none")
+        done = np.asarray(program.finished(population.items), dtype=bool)
+        open_ = np.flatnonzero(~done)
+        if not len(open_):
+            return population
+        children, increments = program.extend(take(population.items, open_), self.width, context)
+        parents = np.concatenate([np.flatnonzero(done), np.repeat(open_, self.width)])
+        items = _joined(take(population.items, np.flatnonzero(done)), children)
+        share = np.concatenate([np.zeros(int(done.sum())), increments - np.log(self.width)])
+        return Population(items, population.log_weights[parents] + share).at(np.argsort(parents, kind="stable"))
+
+
+def _joined(first: Any, second: Any) -> Any:
+    if isinstance(second, np.ndarray):
+        return np.concatenate([first, second])
+    return (*first, *second)
+
+
+@registered
+class loop(Stage):
+    """Repeat the body until every candidate is finished (or `limit` rounds have passed)."""
+
+    body: Stage
+    limit: Annotated[int, Range(1), "the most rounds"] = 1000
+
+    @property
+    def proper(self) -> bool:
+        return self.body.proper
+
+    def __call__(self, population: Population[Any], context: Context) -> Population[Any]:
+        for round_ in range(self.limit):
+            if _all_finished(population, context) or population.dead:
+                return population
+            context.meter.allowance()
+            population = self.body(population, context.at(round_))
+        context.trace.note(f"loop ended after its limit of {self.limit} rounds with unfinished candidates")
+        return population
+
+
+def _all_finished(population: Population[Any], context: Context) -> bool:
+    if context.program is not None:
+        return bool(np.all(context.program.finished(population.items)))
+    return all(getattr(item, "finished", False) for item in population.items)
+
+
+@registered
+class split(Stage):
+    """Partition the population into m parts, run the stage in each, unite what comes back."""
+
+    m: Annotated[int, Range(1), "how many parts"]
+    stage: Stage
+
+    @property
+    def proper(self) -> bool:
+        return self.stage.proper
+
+    def __call__(self, population: Population[Any], context: Context) -> Population[Any]:
+        copies = population if len(population) >= self.m else start(-(-self.m // len(population)))(population, context)
+        parts: list[Population[Any]] = []
+        for i, indices in enumerate(np.array_split(np.arange(len(copies)), self.m)):
+            part = copies.at(indices)
+            try:
+                part = self.stage(part, context.at(i))
+            except BudgetExhausted as end:
+                context.trace.note(f"{end}; part {i + 1} of {self.m} was left as it was")
+            parts.append(part)
+        items = parts[0].items
+        for part in parts[1:]:
+            items = _joined(items, part.items)
+        return Population(items, np.concatenate([part.log_weights for part in parts]))
+
+
+class Condition(Term):
+    """Says when enough has been drawn."""
+
+    kind: ClassVar[str] = "condition"
+
+    def __call__(self, population: Population[Any], context: Context) -> bool:
+        raise NotImplementedError
+
+
+@registered
+class until(Stage):
+    """Unite fresh runs of the stage until the condition holds, the limit is reached or the budget ends.
+
+    Stopping depends on what was drawn, so the result is not properly weighted.
+    """
+
+    condition: Condition
+    stage: Stage
+    limit: Annotated[int, Range(1), "the most runs of the stage"] = 64
+
+    @property
+    def proper(self) -> bool:
+        return False
+
+    def __call__(self, population: Population[Any], context: Context) -> Population[Any]:
+        pooled: Population[Any] | None = None
+        for run in range(self.limit):
+            try:
+                fresh = self.stage(population, context.at(run))
+            except BudgetExhausted as end:
+                if pooled is None:
+                    raise
+                context.trace.note(f"{end} after {run} runs of {self.stage}")
+                return pooled
+            pooled = fresh if pooled is None else pooled.union(fresh)
+            if self.condition(pooled, context.at("condition", run)):
+                return pooled
+        return pooled if pooled is not None else population

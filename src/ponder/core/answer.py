@@ -14,6 +14,10 @@ from ponder.core.population import Population
 from ponder.core.problem import Candidate
 
 
+NOBODY = Candidate(finished=True)
+"""Holds the weight that a decider gives to no answer, so that the weights of what it returns still add up."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What ponder answers.
@@ -66,8 +70,8 @@ class Answer:
 def answer(method: Stage, context: Context) -> Answer:
     """Run a method on the context's problem.
 
-    The deciders at the end of the method decide from the population that the stages before them made; a method without
-    deciders is decided by the heaviest class of answers.
+    The answer is the heaviest class of the last population, its confidence the class's share of the weight. The deciders at the
+    end of the method run after everything that spends, so that stored candidates can be decided again for free.
     """
     stages = method.flat()
     split_at = len(stages)
@@ -76,19 +80,14 @@ def answer(method: Stage, context: Context) -> Answer:
     population: Population[Candidate] = Population((Candidate(),), [0.0])
     if split_at:
         population = Pipeline(stages[:split_at])(population, context)
-    decided = population
-    if split_at < len(stages):
-        decided = Pipeline(stages[split_at:])(population, context.at("decide"))
-        winner = decided.best()
-        confidence = 0.0 if winner is None or winner.value is None else math.exp(float(decided.log_weights.max()))
-    else:
-        winner, confidence = heaviest(population)
+    decided = Pipeline(stages[split_at:])(population, context.at("decide")) if split_at < len(stages) else population
+    winner, confidence = heaviest(decided)
     shares = class_shares(population)
     value = None if winner is None else winner.value
     return Answer(
         value=value,
         text="" if winner is None else winner.text,
-        confidence=min(1.0, confidence) if value is not None else 0.0,
+        confidence=min(1.0, confidence),
         bill=context.meter.bill,
         population=population,
         shares=shares,
@@ -101,7 +100,7 @@ def answer(method: Stage, context: Context) -> Answer:
 def class_shares(population: Population[Candidate]) -> dict[str, float]:
     """Share of the total weight of every value, heaviest first, ties by value; candidates without a value are left out."""
     weights = population.weights
-    shares = {
+    shares: dict[str, float] = {
         value: math.fsum(sorted(weights[members]))
         for value, members in population.classes(lambda c: c.value).items()
         if value is not None
@@ -125,6 +124,6 @@ def _reason(population: Population[Candidate], decided: Population[Candidate]) -
         return f"none of the {len(population)} candidates holds an answer that can be read"
     if population.dead:
         return "every candidate was given weight zero"
-    if decided.dead:
+    if all(c is NOBODY for c in decided.items):
         return "the method abstained: no answer is certain enough"
     return "the chosen candidate holds no answer that can be read"

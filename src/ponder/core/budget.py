@@ -136,6 +136,16 @@ class Allowance:
         self._stopped = stopped or threading.Event()
         self._taken = 0
 
+    @property
+    def stopped(self) -> bool:
+        """True once the user said stop: calls in flight are to be cancelled, which a limit on tokens alone does not ask for."""
+        return self._stopped.is_set()
+
+    @property
+    def stopped(self) -> bool:
+        """True if the user ended the run."""
+        return self._stopped.is_set()
+
     def take(self, tokens: int) -> None:
         """Tell of tokens that were just read or generated."""
         self._taken += tokens

@@ -1,0 +1,1 @@
+"""Language model engines: embedded, HTTP, transformers, scripted, recorded."""

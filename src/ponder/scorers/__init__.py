@@ -1,0 +1,8 @@
+"""Verifiers and reward models: what tells good candidates from bad ones. Importing this registers all of them."""
+
+from ponder.scorers.ask import judge, self_eval
+from ponder.scorers.base import Scorer
+from ponder.scorers.simple import likelihood, matches, random
+from ponder.scorers.weibull import weibull
+
+__all__ = ["Scorer", "judge", "likelihood", "matches", "random", "self_eval", "weibull"]

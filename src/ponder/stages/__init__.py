@@ -1,0 +1,28 @@
+"""The verbs: what can be done to a population of candidates. Importing this registers all of them."""
+
+from ponder.core.algebra import extend, loop, split, start, until
+from ponder.stages.conditions import confident, settled
+from ponder.stages.decide import abstain, argmax, distinct, draw, prune, top, vote
+from ponder.stages.sample import sample
+from ponder.stages.weigh import merge, resample, weigh
+
+__all__ = [
+    "abstain",
+    "argmax",
+    "confident",
+    "distinct",
+    "draw",
+    "extend",
+    "loop",
+    "merge",
+    "prune",
+    "resample",
+    "sample",
+    "settled",
+    "split",
+    "start",
+    "top",
+    "until",
+    "vote",
+    "weigh",
+]

@@ -1,0 +1,58 @@
+"""From a problem to the prompt a model reads, by style."""
+
+from __future__ import annotations
+
+from ponder.core.errors import InputError
+from ponder.core.language import Message, Prompt
+from ponder.core.problem import Problem
+
+STYLES = {
+    "plain": "the question as the user's turn of a chat",
+    "cot": "the question with a request to think step by step and to end in 'The answer is ...' (zero-shot chain of thought)",
+    "few-shot": "the problem's worked examples as Q/A text, then the question, for the model to continue",
+}
+
+_HINTS = {
+    "number": "The answer is a number.",
+    "choice": "Answer with the letter of the right option.",
+    "boolean": "Answer yes or no.",
+    "math": "Put the final answer in \\boxed{}.",
+}
+
+
+def write_prompt(problem: Problem, style: str | None = None) -> tuple[Prompt, tuple[str, ...]]:
+    """The prompt for a problem and the texts that end a completion of it.
+
+    Args:
+        problem: what is asked.
+        style: a name in `STYLES`; the problem's own by default.
+
+    Raises:
+        InputError: for an unknown style, or few-shot without examples.
+    """
+    chosen = style or problem.style
+    if chosen not in STYLES:
+        raise InputError(f"no prompt style is called {chosen!r}; there are {', '.join(STYLES)}")
+    if chosen == "few-shot":
+        return _few_shot(problem)
+    earlier = () if isinstance(problem.prompt, str) else problem.prompt[:-1]
+    parts = [body(problem)]
+    if problem.reads in _HINTS and (chosen == "cot" or problem.reads != "number"):
+        parts.append(_HINTS[problem.reads])
+    if chosen == "cot":
+        parts.append("Think step by step. End with a line of the form: The answer is X.")
+    return (*earlier, Message("user", "\n\n".join(parts))), problem.stop
+
+
+def body(problem: Problem) -> str:
+    """The question with its passages before and its options after it."""
+    options = [f"{letter}. {choice}" for letter, choice in zip("ABCDEFGHIJ", problem.choices, strict=False)]
+    return "\n".join([*(f"{passage}\n" for passage in problem.context), problem.question, *options])
+
+
+def _few_shot(problem: Problem) -> tuple[str, tuple[str, ...]]:
+    if not problem.examples:
+        raise InputError(f"the few-shot style needs worked examples, and the problem {problem.id or problem.question[:40]!r} has none")
+    shots = "".join(f"Q: {question}\nA: {solution}\n\n" for question, solution in problem.examples)
+    one_line = all("\n" not in solution for _, solution in problem.examples)
+    return f"{shots}Q: {body(problem)}\nA:", (*problem.stop, "\n" if one_line else "\nQ:")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import queue
@@ -306,6 +307,10 @@ def _checked(url: str, model: str, key: str, concurrency: int, timeout: float, r
         raise InputError(f"the url must look like 'http://localhost:8000/v1', not {shown!r}")
     if any(not "!" <= c <= "~" for c in key):
         raise InputError("the api_key holds characters that cannot be sent (it must be printable ASCII without spaces)")
+    try:
+        json.dumps(dict(extra))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"extra must hold what JSON can: {error}") from None
     for name, ok, right, given in (
         ("model", bool(model), "a name", model),
         ("concurrency", isinstance(concurrency, int) and concurrency >= 1, "a whole number of at least 1", concurrency),

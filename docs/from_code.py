@@ -1,0 +1,73 @@
+"""Fills the tables that the code knows better than a page: the names of the method language and the catalog of papers."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import ponder.methods  # noqa: F401  registers every name
+from ponder.core.terms import REGISTRY, Argument, Term, arguments
+from ponder.lm.load import FORMS
+from ponder.papers.catalog import WINGS, papers
+from ponder.programs.prompts import STYLES
+
+KINDS = {
+    "stage": "Stages",
+    "condition": "Conditions",
+    "scorer": "Scorers",
+    "pruner": "Pruning rules",
+    "resampler": "Resampling schemes",
+    "method": "Named methods",
+}
+
+
+def on_page_markdown(markdown: str, **kwargs: Any) -> str:
+    """mkdocs calls this for every page."""
+    for mark, fill in (("names", names), ("papers", catalog), ("models", models), ("styles", styles)):
+        if f"<!-- {mark} -->" in markdown:
+            markdown = markdown.replace(f"<!-- {mark} -->", fill())
+    return markdown
+
+
+def names() -> str:
+    groups: dict[str, list[str]] = {kind: [] for kind in KINDS}
+    for name, maker in sorted(REGISTRY.items()):
+        kind = maker.kind if inspect.isclass(maker) and issubclass(maker, Term) else "method"
+        groups[kind].append(_entry(name, maker))
+    return "\n\n".join(f"## {KINDS[kind]}\n\n" + "\n\n".join(entries) for kind, entries in groups.items() if entries)
+
+
+def _entry(name: str, maker: Callable[..., Term]) -> str:
+    about = (inspect.getdoc(maker) or "").strip()
+    return "\n\n".join([f"### {name}", about, *([_table(arguments(maker))] if arguments(maker) else [])])
+
+
+def _table(declared: tuple[Argument, ...]) -> str:
+    rows = [
+        f"| `{a.name}` | {a.expected}{''.join(f', {limit}' for limit in a.limits)} | "
+        f"{'required' if a.required else f'`{a.default!r}`'} | {a.help} |"
+        for a in declared
+    ]
+    return "\n".join(["| argument | is | default | says |", "|---|---|---|---|", *rows])
+
+
+def catalog() -> str:
+    parts: list[str] = []
+    for wing in WINGS:
+        rows = [
+            f"| {p.number} | `{p.slug}` | {f'[{p.title}](https://arxiv.org/abs/{p.arxiv})' if p.arxiv else p.title} "
+            f"({p.authors}, {p.year}) | {p.claim} | {f'`{p.code}`' if p.built else 'not built'} |"
+            for p in papers()
+            if p.wing == wing
+        ]
+        parts.append("\n".join([f"## {wing.capitalize()}", "", "| | slug | paper | claim | code |", "|---|---|---|---|---|", *rows]))
+    return "\n\n".join(parts)
+
+
+def models() -> str:
+    return "\n".join(["| name | is | example |", "|---|---|---|", *(f"| `{f.form}` | {f.about} | `{f.example}` |" for f in FORMS)])
+
+
+def styles() -> str:
+    return "\n".join(["| style | is |", "|---|---|", *(f"| `{name}` | {about} |" for name, about in STYLES.items())])

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import doctest
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 import ponder
+from ponder.cli import main
 from ponder.core.terms import REGISTRY
 from ponder.methods.named import METHODS
 
@@ -44,9 +47,31 @@ def test_methods_in_tables_can_be_parsed():
         (page.name, cell.replace("\\|", "|"))
         for page in PAGES
         for cell in CELL.findall(page.read_text(encoding="utf-8"))
-        if "sample(" in cell
+        if re.match(r"\(?(sample|until|start|split)\(", cell)
     ]
     assert len(cells) >= 9
     for page, text in cells:
         method = ponder.method(text)
         assert ponder.method(str(method)) == method, f"{page} shows {text}"
+
+
+def commands() -> list[str]:
+    """What the pages tell to type after `ponder`, in blocks and in sentences; continuation lines joined."""
+    found: set[str] = set()
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+            found.update(re.findall(r"^\$ ponder (.*)$", block.replace("\\\n", " "), re.MULTILINE))
+        found.update(re.findall(r"`ponder ([^`]+)`", text))
+    return sorted(found)
+
+
+@pytest.mark.parametrize("line", commands())
+def test_command_lines_are_understood(line: str):
+    words = shlex.split(line, comments=True)
+    command: click.Command | None = main
+    while isinstance(command, click.Group) and words:
+        command = command.get_command(click.Context(command), words.pop(0))
+        assert command is not None, f"ponder has no such command: {line}"
+    assert command is not None
+    command.make_context("ponder", words)

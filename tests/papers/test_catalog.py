@@ -106,7 +106,7 @@ def test_the_latest_verdict_is_remembered_and_replaces_the_earlier(own_home: Pat
     record(report_of("large-language-monkeys", passed=True))
     record(report_of("rpc", passed=False, seed=4, quick=False))
     assert find("rpc").state == "does not reproduce"
-    assert find("rpc").to_dict()["measured"]["seed"] == 4
+    assert verdicts()["rpc"].seed == 4
     assert find(44).state == "reproduced"
     assert sorted(json.loads((own_home / "verdicts.json").read_text())) == ["large-language-monkeys", "rpc"]
     assert [p.name for p in own_home.iterdir()] == ["verdicts.json"], "no half-written files are left"

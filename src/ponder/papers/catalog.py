@@ -101,11 +101,6 @@ class Paper:
             raise PonderError(f"{self.slug} is not built: it is in the catalog, but has no reproduction yet. Built: {built}")
         return importlib.import_module(self.code).reproduce(quick=quick, seed=seed, out=out)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, with the state and how it was measured."""
-        measured = verdicts().get(self.slug) if self.built else None
-        return {**asdict(self), "state": self.state, "measured": asdict(measured) if measured else None}
-
 
 @functools.cache
 def papers() -> tuple[Paper, ...]:

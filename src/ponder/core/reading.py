@@ -1,146 +1,286 @@
 """Reading an answer off a text, in a canonical form, so that equal answers are equal texts.
 
 `12`, `**12**`, `#### 12`, `12, because ...`, `The answer is 12.` and a boxed 12 are one answer. A reader returns None when the
-text gives no answer: such a candidate never wins a vote.
+text gives no answer: such a candidate never wins a vote. The last answer mark counts, so that a correction counts. Readers
+never raise, and reading a canonical value gives it back. Their time is linear in the length of the text.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from fractions import Fraction
+from collections.abc import Callable, Iterator
+from string import ascii_uppercase
 
-_NUMBER = r"[-+−–]?\s?(?:\$|€|£)?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[-+−–]?\.\d+"
-_VALUE = re.compile(rf"(?<![\w.])(?P<n>{_NUMBER})(?:\s*/\s*(?P<d>\d+(?:\.\d+)?))?\s*(?P<pct>\\?%)?")
-_MARKERS = re.compile(
-    r"####"
-    r"|\b(?:the|my|our|so the)?\s*(?:final|correct|right)?\s*(?:answer|result|solution)\s*(?:(?:to [^.:=\n]{1,80}?)?\s(?:is|are|equals|=)|\s*[:=])\s*:?",
-    re.IGNORECASE,
-)
-_DECOR = re.compile(r"\\[(\[)\]]|[*`$_~]{1,3}|\\(?:text|mathrm|mathbf|textbf)\b|\\[,;!]|^\s*>|[{}]")
-_FRAC = re.compile(r"\\[dt]?frac\s*\{\s*([-+]?\d+(?:\.\d+)?)\s*\}\s*\{\s*(\d+(?:\.\d+)?)\s*\}")
+from ponder.core.figures import after_equals, free_number, leading_number, numbers, stated_number
 
 Reader = Callable[[str, tuple[str, ...]], str | None]
+
+_LABEL = re.compile(r"\s{0,20}[#*_ ]{0,6}(?:final[ \t])?(?:answer|response)[*_]{0,3}[ \t]?:[*_]{0,3}\s{0,5}", re.IGNORECASE)
+_MARK = re.compile(
+    r"(?<!if the )(?<!whether the )\b(?:answers?|final[ \t]result)[*_`\"]{0,3}[ \t]{0,3}"
+    r"(?:(?:to|for|of)[ \t][^.:=\n]{1,80}?[ \t])?(?:\([^()\n]{0,30}\)[ \t]{0,3})?"
+    r"(?:(?:is|are|was|(?:would|should|must|will)[ \t]be|equals|becomes)(?![\w'’])(?![ \t]{1,3}(?:not|n't)\b)[ \t]{0,3}[:=]?|[:=])"
+    r"|^[#*_ \t]{0,10}(?:the[ \t])?(?:final[ \t])?answer[*_ \t]{0,10}$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_HASHES = re.compile(r"^[ \t]{0,9}####[ \t]{1,9}(?!#|step\b)|(?<![#\n])####(?!#)", re.IGNORECASE | re.MULTILINE)
+_REST = re.compile(r"[\s*_`:\"]*+(?P<line>[^\n]{0,2000})")
+_SENTENCE = re.compile(r"(?:(?<=[^\W_]{3})|(?<=\d)|(?<=[)\]\"'*}$`]))(?<!\bMrs)[.!?][\"'*)]{0,3}\s+(?=[A-Z])|,?\s{1,5}because\b")
+_DELIMITERS = re.compile(r"\\[()\[\],;!]|\\(?:text|mathrm|mathbf|textbf|mbox)\b|[$`{}]|^[ \t]*>", re.MULTILINE)
+_TRIES = 20
+_BARE = re.compile(r"[-+−–]?(?:\\?[$€£])?[\d.,/]+\\?%?|[-+−–]?\d*\\frac\{[-+]?[\d.]+\}\{[\d.]+\}")
 
 
 def boxed(text: str) -> str | None:
     """The content of the last \\boxed{...}, braces balanced; None if there is none."""
+    found = _box(text)
+    return None if found is None else found[1]
+
+
+def _box(text: str) -> tuple[int, str] | None:
     start = max(text.rfind("\\boxed{"), text.rfind("\\fbox{"))
     if start < 0:
         return None
     open_at = text.index("{", start)
     depth = 0
-    for i in range(open_at, len(text)):
-        depth += {"{": 1, "}": -1}.get(text[i], 0)
+    for brace in re.finditer(r"[{}]", text[open_at:]):
+        depth += 1 if brace[0] == "{" else -1
         if depth == 0:
-            return text[open_at + 1 : i].strip()
+            return start, text[open_at + 1 : open_at + brace.start()].strip()
     return None
 
 
 def marked(text: str) -> str | None:
     """What follows the last explicit answer mark (a box, ####, "the answer is"), to the end of its line."""
-    inside = boxed(text)
-    if inside is not None:
-        return inside
-    marks = list(_MARKERS.finditer(text))
-    for mark in reversed(marks):
-        after = text[mark.end() :].lstrip(" *_`:\t\n")
-        line = after.split("\n", 1)[0].strip()
-        if line:
-            return line
-    return None
+    return next(_marked(text), None)
 
 
-def _as_number(match: re.Match[str]) -> str | None:
-    raw = re.sub(r"[\s,$€£]", "", match["n"]).replace("−", "-").replace("–", "-")
-    try:
-        value = Fraction(raw)
-        if match["d"] is not None:
-            value /= Fraction(match["d"])
-    except (ValueError, ZeroDivisionError):
-        return None
-    if match["pct"]:
-        value /= 100
-    return str(value)
+def _marked(text: str) -> Iterator[str]:
+    """What the answer marks hold, the last mark first; a few of them."""
+    found = [(m.start(), m.end()) for m in _MARK.finditer(text)] + [(m.start(), m.end()) for m in _HASHES.finditer(text)]
+    contents = [(start, _line_after(text, end, hashes=text[start:end].strip() == "####")) for start, end in sorted(found)[-_TRIES:]]
+    box = _box(text)
+    if box is not None:
+        contents.append(box)
+    yield from (content for _, content in sorted(contents, reverse=True) if content)
 
 
-def numbers(text: str) -> list[str]:
-    """All numbers of a text in canonical form ("1,234.50" is "2469/2"), in order."""
-    plain = _DECOR.sub("", _FRAC.sub(r"\1/\2", text)) if "\\" in text or "*" in text or "`" in text or "$" in text or "_" in text else text
-    found = (_as_number(m) for m in _VALUE.finditer(plain[:100_000]))
-    return [value for value in found if value is not None]
+def _line_after(text: str, position: int, hashes: bool) -> str:
+    rest = _REST.match(text, position)
+    line = rest["line"].strip() if rest else ""
+    if hashes and rest and text[rest.end() :].strip() and not re.fullmatch(r"[^\w\n]{0,3}[\d.,/]{1,40}%?\.?", line):
+        return ""  # a Markdown heading, not the last line of a solution
+    return line
 
 
 def read_number(text: str, choices: tuple[str, ...] = ()) -> str | None:
-    """The first number after an answer mark; else the result of the first equation or the leading number; else the last one."""
-    mark = marked(text)
-    if mark is not None:
-        return (_last_of_equation(mark) or [None])[0]
-    lines = [line for line in text.strip().splitlines() if line.strip()]
-    if not lines:
-        return None
-    leading = re.match(rf"\W*(?:{_NUMBER})\W*(?:,|\.|;|because|since|$|\n)", lines[0], re.IGNORECASE)
-    if leading and numbers(lines[0]):
-        return numbers(lines[0])[0]
-    found = numbers(text)
-    return found[-1] if found else None
+    """The number behind the last answer mark that holds one; else the one the text begins with; else the last line's.
 
-
-def _last_of_equation(line: str) -> list[str]:
-    """Numbers of an answer line, from behind its last equals sign: in "3 * 4 = 12 apples" the answer is 12."""
-    return numbers(line.rsplit("=", 1)[1]) or numbers(line) if "=" in line else numbers(line)
-
-
-def read_choice(text: str, choices: tuple[str, ...]) -> str | None:
-    """The letter of the chosen option: after a mark, in brackets, at the start, or the only option whose text appears."""
-    letters = "ABCDEFGHIJ"[: max(len(choices), 2)] if choices else "ABCDEFGHIJ"
-    for part in (marked(text), text):
-        if part is None:
-            continue
-        clean = _DECOR.sub("", part).strip()
-        hit = re.match(rf"\(?([{letters}{letters.lower()}])(?:[).:,\s]|$)(?!\w*'\w)", clean) or re.search(rf"\(([{letters}])\)", clean)
-        if hit and not (hit[1] == "A" and re.match(r"A\s+[a-z]", clean)):
-            return hit[1].upper()
-        spoken = re.search(rf"\b(?:option|choice|answer)\s*:?\s*\(?([{letters}])\b", clean)
-        if spoken:
-            return spoken[1]
-        named = [i for i, c in enumerate(choices) if c.strip() and re.search(rf"(?<!\w){re.escape(c.strip().lower())}(?!\w)", clean.lower())]
-        longest = [i for i in named if not any(i != j and choices[i].lower() in choices[j].lower() for j in named)]
-        if len(longest) == 1:
-            return letters[longest[0]]
+    In a line with an equals sign the number is what follows the last one. An expression that is not worked out ("12 + 1"), a
+    date, a time and a ratio are no numbers. Values are exact: "12.50" and "25/2" are both "25/2", "75%" is "3/4".
+    """
+    label = _LABEL.match(text)
+    body = text[label.end() :] if label else text  # "Answer:" before everything may open a whole chain of thought
+    for content in _marked(body):
+        stated = stated_number(content)
+        if stated is not None:
+            return stated or None
+    leading = leading_number(body)
+    if leading is not None:
+        return leading
+    for line in reversed(body.splitlines()):
+        if re.search(r"\d", line):
+            sentences = re.split(r"(?<=[.!?])\s+(?=[A-Z])", _tail(line))
+            last = next(s for s in reversed(sentences) if re.search(r"\d", s) or s is sentences[0])
+            return (after_equals(last) if "=" in last else free_number(last)) or None
     return None
 
 
+def _tail(line: str, length: int = 10_000) -> str:
+    return line if len(line) <= length else line[-length:].partition(" ")[2]
+
+
+def read_choice(text: str, choices: tuple[str, ...]) -> str | None:
+    """The letter of the chosen option: behind the last mark, at the start, in brackets, or the only option whose text appears.
+
+    Letters that name several options, and texts that name none, give None.
+    """
+    letters = ascii_uppercase[: max(len(choices), 2)] if choices else "ABCDEFGHIJ"
+    mark = marked(text)
+    if mark is not None:
+        chosen = _exact_option(mark, choices) or _leading_letter(mark, letters) or _spoken_letter(mark, letters)
+        return chosen or _named_option(mark, choices) or _spoken_letter(text, letters)
+    listed = {m[1] for m in re.finditer(rf"^[ \t]*\(?([{letters}])[).:]", text, re.MULTILINE)}
+    told = _exact_option(text, choices) or (_leading_letter(text, letters) if len(listed) < 2 else None)
+    told = told or _spoken_letter(text, letters) or _named_option(text, choices)
+    last_line = text.strip().rpartition("\n")[2]
+    if told or (len(listed) > 1 and re.match(rf"\s*\(?[{letters}][).:]", last_line)):
+        return told  # the options said over again choose none
+    return _leading_letter(last_line, letters) or _named_option(last_line, choices)
+
+
+def _undecorated(text: str) -> str:
+    return _DELIMITERS.sub("", text).replace("*", "").strip()
+
+
+def _exact_option(text: str, choices: tuple[str, ...]) -> str | None:
+    bare = text_key(text)
+    hits = [i for i, choice in enumerate(choices[:26]) if len(bare) > 1 and text_key(choice) == bare]
+    return ascii_uppercase[hits[0]] if len(hits) == 1 else None
+
+
+def _leading_letter(text: str, letters: str) -> str | None:
+    clean = _undecorated(text[:2000])
+    hit = re.match(rf"[(\[]?([{letters}{letters.lower()}])(?=[).:,;\]\s]|$)", clean)
+    if hit is None or re.match(rf"[)\]]?(?:\s*[,/&]\s*|\s+)(?:(?:and|or)\s+)?\(?[{letters}]\b(?!\w)", clean[hit.end() :]):
+        return None  # "A, B and D are wrong" chooses none of them
+    after = clean[hit.end() :]
+    word = hit[1] in "AI" or hit[1].islower()  # also words of English, which must not pass for options
+    if word and not (not after.strip() or after[0] in ").:]" or (hit[1] == "A" and re.match(r",|\s+(?:is|because|since)\b", after))):
+        return None
+    return hit[1].upper()
+
+
+def _spoken_letter(text: str, letters: str) -> str | None:
+    verb = r"\b(?i:option|choice|answer|choose|pick|select|it['’]s|it)s?(?:\s(?:is|must be))?:?\s?"
+    said = rf"{verb}[(*]{{0,3}}([{letters}])\b(?!['’])(?!\s(?!is|because|since)[a-z])"
+    turned = rf"\b([{letters}])\)?\s(?:is|must be)\s(?:the\s)?(?:only\s)?(?:correct|right|best|true|answer)\b"
+    spoken = [m[1] or m[2] for m in re.finditer(rf"{said}|{turned}", text)]
+    if spoken:
+        return spoken[-1]
+    for part in (text, text.strip().rpartition("\n")[2]):
+        bracketed = {m[1] for m in re.finditer(rf"\(([{letters}])\)", part)}
+        if len(bracketed) == 1:
+            return bracketed.pop()
+    return None
+
+
+def _named_option(text: str, choices: tuple[str, ...]) -> str | None:
+    """The only option whose text appears, a longer option before one inside it; among numbers, the one that the text states."""
+    values = [numbers(choice) for choice in choices[:26]]
+    if choices and all(len(value) == 1 and not re.search(r"[A-Za-z]", choice) for value, choice in zip(values, choices, strict=False)):
+        stated = read_number(text)
+        hits = [i for i, value in enumerate(values) if value == [stated]]
+        return ascii_uppercase[hits[0]] if len(hits) == 1 else None
+    lowered = _undecorated(text).casefold()
+    keys = [choice.strip().casefold() for choice in choices[:26]]
+    named = [i for i, key in enumerate(keys) if key and re.search(rf"(?<![\w−-])(?<!\d[.,]){re.escape(key)}(?!\w|[.,]\d)", lowered)]
+    widest = [i for i in named if not any(i != j and keys[i] in keys[j] for j in named)]
+    return ascii_uppercase[widest[0]] if len(widest) == 1 else None
+
+
 def read_boolean(text: str, choices: tuple[str, ...] = ()) -> str | None:
-    """"yes" or "no" (true and false count): after a mark, else the first one in the text."""
-    for part in (marked(text), text):
-        hit = re.search(r"\b(yes|no|true|false)\b", part or "", re.IGNORECASE)
-        if hit:
-            return "yes" if hit[1].lower() in ("yes", "true") else "no"
+    """ "yes" or "no" (true and false count): behind the last mark, at the start, or the only one that the text or its last line says."""
+    mark = marked(text)
+    parts = (text,) if mark is None else (mark, text)
+    for part in parts:
+        said = _leading_boolean(part) or _only_boolean(part)
+        if said:
+            return said
+    return _only_boolean(text.strip().rpartition("\n")[2])
+
+
+def _leading_boolean(text: str) -> str | None:
+    hit = re.match(r"[\W_]{0,20}(yes|no|true|false)\b(?![ \t]+(?:or|and|of|one|need)\b|/)", text, re.IGNORECASE)
+    return None if hit is None else _truth(hit[1])
+
+
+def _only_boolean(text: str) -> str | None:
+    said = re.finditer(r"(\bnot[ \t]|n['’]t[ \t])?\b(yes|true|false|no(?=[\W_]{0,3}(?:[.,;:!\n]|$)))(?![\w-])", text, re.IGNORECASE)
+    found = {_truth(m[2], negated=bool(m[1])) for m in said}
+    return found.pop() if len(found) == 1 else None
+
+
+def _truth(word: str, negated: bool = False) -> str:
+    return "yes" if (word.lower() in ("yes", "true")) != negated else "no"
+
+
+def text_key(text: str) -> str:
+    """A text without decoration, case, runs of spaces and final punctuation."""
+    plain = re.sub(r"(?<![\w\s])\*+|\*+(?![\w\s])|(?<!\S)\*+(?=\S)|(?<=\S)\*+(?!\S)", "", _DELIMITERS.sub("", text))
+    return " ".join(plain.casefold().split()).strip(".!,;: \"'“”‘’")
+
+
+def _settled(once: Callable[[str], str | None], text: str) -> str | None:
+    """Read again what was read, until it stays: a canonical value reads as itself."""
+    value = once(text)
+    for _ in range(5):
+        if value is None:
+            return None
+        again = once(value)
+        if again == value:
+            return value
+        value = again
     return None
 
 
 def read_text(text: str, choices: tuple[str, ...] = ()) -> str | None:
-    """The marked answer, else the whole text; case, spaces, decoration and final punctuation do not count."""
+    """The marked answer's first sentence, else the whole text; case, spaces, decoration and final punctuation do not count."""
+    return _settled(_text_once, text)
+
+
+def _text_once(text: str) -> str | None:
     chosen = marked(text)
-    clean = re.sub(r"\s+", " ", _DECOR.sub("", text if chosen is None else chosen)).strip().strip(".!,;: \"'").casefold()
-    return clean or None
+    return text_key(text if chosen is None else _SENTENCE.split(chosen, maxsplit=1)[0]) or None
 
 
 def read_math(text: str, choices: tuple[str, ...] = ()) -> str | None:
-    """The boxed or marked expression without decoration; a plain number in canonical form. `vote(equal="math")` compares the rest."""
+    """The boxed, marked or last inline expression without spaces; a plain number in canonical form.
+
+    Expressions that are equal but written differently stay apart here: `vote(equal="math")` joins them.
+    """
+    return _settled(_math_once, text)
+
+
+def _math_once(text: str) -> str | None:
     chosen = marked(text)
     if chosen is None:
-        return read_number(text)
-    bare = re.fullmatch(rf"\s*(?:{_NUMBER})(?:\s*/\s*\d+)?\s*\.?\s*", _FRAC.sub(r"\1/\2", chosen.strip("$ ")))
-    return numbers(chosen)[0] if bare and numbers(chosen) else chosen.strip("$ .").replace(" ", "") or None
+        inline = re.findall(r"\$([^$\n]{1,1000})\$|\\\(([^\n]{1,1000}?)\\\)", text)
+        if inline:
+            chosen = inline[-1][0] or inline[-1][1]
+        elif len(text.split()) == 1:
+            chosen = text
+        else:
+            return read_number(text)
+    wrapped = re.match(r"\$([^$]{1,2000})\$|\\\((.{1,2000}?)\\\)", chosen)
+    chosen = (wrapped[1] or wrapped[2]) if wrapped else _SENTENCE.split(chosen, maxsplit=1)[0]
+    bare = (
+        re.sub(r"\\(?:left|right|displaystyle)\b|\\[,;!:()\[\]]|[\s$`]|\*{2,}(?!\d)", "", chosen)
+        .replace("\\dfrac", "\\frac")
+        .replace("\\tfrac", "\\frac")
+    )
+    bare = re.sub(r"^[A-Za-z]=", "", bare).strip(".,;:")
+    plain = (
+        numbers(bare)
+        if len(bare) <= 2000 and re.fullmatch(r"[-+−–]?(?:\\?[$€£])?[\d.,/]+\\?%?|[-+−–]?\d*\\frac\{[-+]?[\d.]+\}\{[\d.]+\}", bare)
+        else []
+    )
+    return plain[0] if len(plain) == 1 else bare or None
 
 
 def read_auto(text: str, choices: tuple[str, ...] = ()) -> str | None:
-    """A choice if there are options; a number if the answer holds one; yes or no; else the text."""
+    """A choice if there are options; else yes or no if the answer begins so; a number if it holds one; else the text.
+
+    A short answer (at most four words) that does not begin with a number is a text: "Apollo 11" is not the number 11.
+    """
     if choices:
         return read_choice(text, choices)
-    return read_number(text) or read_boolean(text) or read_text(text)
+    return _settled(_auto_once, text)
+
+
+def _auto_once(text: str) -> str | None:
+    chosen = marked(text)
+    part = text if chosen is None else chosen
+    said = _leading_boolean(part)
+    if said:
+        return said
+    sentence = text_key(_SENTENCE.split(part, maxsplit=1)[0] if chosen is not None else part)
+    begins = re.match(r"[^\w\s]{0,3}\d", sentence) is not None
+    if "=" in sentence or begins or len(sentence.split()) > 4:
+        number = read_number(text)
+        if number is not None:
+            return number
+    return _text_once(text)
 
 
 READERS: dict[str, Reader] = {

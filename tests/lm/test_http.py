@@ -438,14 +438,14 @@ def test_two_hundred_failed_batches_leave_everything_free() -> None:
             with pytest.raises(EngineError):
                 lm.generate([Request("the sea", seed=32 * round_ + i) for i in range(16)], WARM)
         assert idle(lm)
-        assert sum(t.name.startswith("ponder-http") for t in threading.enumerate()) <= 8
+        assert len(lm._threads._threads) <= 8
         # All 8 places are free: none of these 8 is answered before all have arrived.
         server.quirk, server.gate = "", threading.Barrier(8, timeout=30)
-        replies = lm.generate([Request("the sea", seed=i) for i in range(8)], WARM)
+        replies = lm.generate([Request("together", seed=i) for i in range(8)], WARM)
         assert all(len(r.completions) == 1 for r in replies)
         lm.close()
         lm.close()
-        assert not any(t.name.startswith("ponder-http") and t.is_alive() for t in lm._threads._threads)
+        assert not any(t.is_alive() for t in lm._threads._threads)
 
 
 def test_one_failure_cancels_those_in_flight(server: FaultyServer) -> None:

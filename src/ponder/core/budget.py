@@ -131,15 +131,12 @@ class Allowance:
         seconds: seconds left; None is no limit.
     """
 
-    def __init__(self, tokens: int | None = None, calls: int | None = None, seconds: float | None = None, stopped: threading.Event | None = None) -> None:
+    def __init__(
+        self, tokens: int | None = None, calls: int | None = None, seconds: float | None = None, stopped: threading.Event | None = None
+    ) -> None:
         self.tokens, self.calls, self.seconds = tokens, calls, seconds
         self._stopped = stopped or threading.Event()
         self._taken = 0
-
-    @property
-    def stopped(self) -> bool:
-        """True once the user said stop: calls in flight are to be cancelled, which a limit on tokens alone does not ask for."""
-        return self._stopped.is_set()
 
     @property
     def stopped(self) -> bool:

@@ -34,7 +34,7 @@ class Range:
     def __str__(self) -> str:
         if math.isinf(self.high):
             return f"at least {self.low:g}"
-        return f"between {self.low:g} and {self.high:g}"
+        return f"between {self.low:.12g} and {self.high:.12g}"
 
 
 @dataclass(frozen=True)
@@ -147,16 +147,13 @@ class Term:
 
 
 def render_arguments(declared: tuple[Argument, ...], values: dict[str, Any]) -> str:
-    """The shortest argument list that parses back to `values`: defaults left out, names from the first gap on."""
+    """The argument list that parses back to `values`: defaults left out, options after the first argument by name."""
     shown: list[str] = []
-    named = False
-    for argument in declared:
+    for i, argument in enumerate(declared):
         value = values[argument.name]
-        if not argument.required and value == _default(argument):
-            named = True
-            continue
-        text = str(value) if isinstance(value, Term) else repr(value)
-        shown.append(f"{argument.name}={text}" if named else text)
+        if argument.required or value != _default(argument):
+            text = str(value) if isinstance(value, Term) else repr(value)
+            shown.append(text if argument.required or i == 0 else f"{argument.name}={text}")
     return ", ".join(shown)
 
 

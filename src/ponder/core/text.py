@@ -60,7 +60,7 @@ class _Reader:
                 warnings.simplefilter("ignore")
                 return ast.parse(self.source, mode="eval")
         except SyntaxError as error:
-            place = self.offset + max(0, (error.offset or 1) - 1)
+            place = self.offset + error.offset - 1 if error.offset else len(self.text)  # no offset: the text ends too early
             raise ParseError(f"this is not a method: {error.msg}", self.text, place) from None
         except (ValueError, MemoryError, OverflowError, UnicodeError) as error:
             raise ParseError(f"this is not a method: {error}", self.text, 0) from None

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import atexit
+import json
+import queue
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import combinations
-from typing import Any
 
 from ponder.core.errors import need
 
+PATIENCE = 20.0
+"""Seconds that one comparison may take, the worker's start included."""
+LONGEST = 300
+"""Characters of an expression that is compared as mathematics; longer ones are compared as texts."""
 _LOCK = threading.Lock()
 
 
@@ -42,21 +50,51 @@ def _root(parent: dict[str, str], value: str) -> str:
 def same_expression(a: str, b: str) -> bool:
     """True if two LaTeX or plain expressions are equal as mathematics, in either direction.
 
-    math-verify sets alarms, which only the main thread may; its time limits are switched off and one lock keeps its global
-    parser state to one thread, so that verdicts do not depend on threads. Very long expressions are compared as texts.
+    math-verify's time limits are alarms, which only a process's main thread may set, and sympy can work for ever on a hostile
+    power. So it runs in a process of its own, which is ended when it takes longer than `PATIENCE` seconds: verdicts do not
+    depend on the caller's thread, and what takes too long is not equal.
     """
     if a == b:
         return True
-    if max(len(a), len(b)) > 300:
+    if max(len(a), len(b)) > LONGEST:
         return False
-    verify = need("math_verify", "math").verify
+    need("math_verify", "math")
     with _LOCK:
-        first, second = _parsed(a), _parsed(b)
-        if not first or not second:
+        return _worker.same(a, b)
+
+
+class _Worker:
+    """One process that compares expressions, started on first use."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+
+    def same(self, a: str, b: str) -> bool:
+        process = self._running()
+        reply = queue.SimpleQueue[str]()
+        try:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(json.dumps([a, b]) + "\n")
+            process.stdin.flush()
+            threading.Thread(target=lambda out: reply.put(out.readline()), args=(process.stdout,), daemon=True).start()
+            return reply.get(timeout=PATIENCE).strip() == "true"
+        except (queue.Empty, OSError):
+            self.stop()
             return False
-        return bool(verify(first, second, timeout_seconds=None) or verify(second, first, timeout_seconds=None))
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _running(self) -> subprocess.Popen[str]:
+        if self._process is None or self._process.poll() is not None:
+            command = [sys.executable, "-m", "ponder.scorers.mathworker"]
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        return self._process
 
 
-@lru_cache(maxsize=10_000)
-def _parsed(text: str) -> list[Any]:
-    return need("math_verify", "math").parse(f"${text}$", parsing_timeout=None)
+_worker = _Worker()
+atexit.register(_worker.stop)

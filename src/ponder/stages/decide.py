@@ -17,6 +17,7 @@ from ponder.scorers.base import log
 from ponder.scorers.equivalence import group_values
 from ponder.scorers.weibull import Pruner
 
+
 @registered
 class vote(Decider):
     """One candidate a distinct answer, with the weight of all that gave it; the heaviest answer first.

@@ -62,7 +62,11 @@ def finish(parent: Candidate, completion: Completion, problem: Problem, model: s
     """
     text = parent.text + completion.text
     whole = re.sub(r"\S+\Z", "", text) if completion.finish == "length" else text
-    logprob = None if completion.logprobs is None or (parent.text and parent.logprob is None) else (parent.logprob or 0.0) + sum(completion.logprobs)
+    logprob = (
+        None
+        if completion.logprobs is None or (parent.text and parent.logprob is None)
+        else (parent.logprob or 0.0) + sum(completion.logprobs)
+    )
     return Candidate(
         text=text,
         value=None if completion.finish == "cancelled" else problem.read(whole),

@@ -1,0 +1,141 @@
+"""`ponder ask`: one question, one answer, one bill."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from ponder.cli import ABSTAINED
+from ponder.cli.options import (
+    budget_option,
+    console,
+    json_option,
+    model_option,
+    price_option,
+    print_json,
+    progress_console,
+    read_price,
+    sampling_options,
+)
+from ponder.core.answer import Answer
+from ponder.core.budget import Budget, Meter
+from ponder.core.errors import InputError
+from ponder.core.problem import Problem
+from ponder.core.reading import READERS
+from ponder.front import METHOD, ask as ask_ponder
+from ponder.lm.load import check, load
+from ponder.methods import parse
+
+
+@click.command()
+@click.argument("question")
+@click.option("--method", default=METHOD, show_default=True, help="A pipeline; `ponder methods` lists what can be in it.")
+@model_option
+@budget_option
+@sampling_options
+@click.option("--seed", type=int, default=0, show_default=True, help="Root of all draws; the same seed, the same answer.")
+@click.option("--reads", type=click.Choice(list(READERS)), default="auto", show_default=True, help="How an answer is read off a text.")
+@click.option("--choice", "choices", multiple=True, help="An option of a multiple-choice question; repeat for each.")
+@click.option("--example", "examples", multiple=True, help="A worked example 'QUESTION => ANSWER' for few-shot prompts; may be repeated.")
+@price_option
+@json_option
+def ask(
+    question: str,
+    method: str,
+    model: str,
+    budget: str,
+    seed: int,
+    reads: str,
+    choices: tuple[str, ...],
+    examples: tuple[str, ...],
+    price: str,
+    as_json: bool,
+    **sampling: Any,
+) -> None:
+    """Answer QUESTION ("-" reads it from standard input).
+
+    \b
+    ponder ask "What is 7 * 8?"
+    ponder ask "What is 7 * 8?" --method "rpc(16)" --budget "600 tokens" --json
+    ponder ask "What is 12 * 7?" --example "What is 3 * 4? => 3 * 4 = 12" --example "What is 6 * 5? => 6 * 5 = 30"
+    ponder ask "Is 91 a prime?" --method "sample(8) | vote() | abstain(0.6)" --reads boolean
+    ponder ask "Why is the sky blue?" --model http://localhost:8000/v1#qwen3-8b --method "best_of_n(4, judge)" --reads text
+
+    Ctrl-C ends the spending; the answer comes from what was drawn until then. Exit code 0: answered, 3: abstained.
+    """
+    pipeline = parse(method)
+    check(model)
+    limits, cost = Budget.parse(budget), read_price(price)
+    shots = tuple(_example(text) for text in examples)
+    problem = Problem(
+        sys.stdin.read() if question == "-" else question,
+        choices=choices,
+        examples=shots,
+        reads="choice" if choices and reads == "auto" else reads,
+        style="few-shot" if shots else "plain",
+    )
+    meter = Meter(limits, cost)
+    with _watched(meter, quiet=as_json):
+        engine = load(model, cost)
+        meter = meter if engine.price is None or cost else Meter(limits, engine.price)
+        answer = ask_ponder(problem, method=pipeline, model={model: engine}, seed=seed, meter=meter, **sampling)
+    if as_json:
+        print_json({**answer.to_dict(), "seed": seed, "model": engine.name, "budget": str(limits)})
+    else:
+        _print(answer)
+    if answer.abstained:
+        sys.exit(ABSTAINED)
+
+
+def _example(text: str) -> tuple[str, str]:
+    question, arrow, solution = text.partition("=>")
+    if not arrow or not question.strip() or not solution.strip():
+        raise InputError(f"an example is written 'QUESTION => ANSWER', not {text!r}")
+    return question.strip(), solution.strip()
+
+
+@contextmanager
+def _watched(meter: Meter, quiet: bool) -> Iterator[None]:
+    """A line of progress on standard error, and Ctrl-C as the end of the budget (a second one ends the program)."""
+
+    def interrupted(*_: object) -> None:
+        if meter.interrupted:
+            raise KeyboardInterrupt
+        meter.stop()
+
+    in_main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, interrupted) if in_main else None
+    screen = progress_console()
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    try:
+        with Progress(*columns, console=screen, transient=True, disable=quiet or not screen.is_terminal) as progress:
+            progress.add_task("pondering (Ctrl-C: answer from what there is)")
+            yield
+    finally:
+        if in_main:
+            signal.signal(signal.SIGINT, before)
+
+
+def _print(answer: Answer) -> None:
+    out = console()
+    if answer.abstained:
+        out.print(f"[bold yellow]no answer[/]: {escape(answer.reason)}")
+    else:
+        out.print(f"[bold green]{escape(str(answer.value))}[/]  (confidence {answer.confidence:.2f})")
+        text = answer.text.strip()
+        if text and text != answer.value:
+            out.print(f"[dim]{escape(text if len(text) < 1500 else text[:1500] + ' ...')}[/]")
+    others = [f"{escape(v)}: {share:.2f}" for v, share in list(answer.shares.items())[:6]]
+    if len(others) > 1:
+        out.print("shares  " + ", ".join(others) + (", ..." if len(answer.shares) > 6 else ""))
+    out.print(f"bill    {answer.bill}")
+    for note in answer.trace.notes:
+        out.print(f"[yellow]note[/]    {escape(note)}")

@@ -1,0 +1,159 @@
+"""`ponder models`, `ponder methods`, `ponder tasks`: what there is."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from ponder.cli.options import console, json_option, print_json
+from ponder.core.errors import InputError
+from ponder.core.terms import REGISTRY, arguments
+from ponder.lm.load import FORMS
+from ponder.methods import METHODS
+
+
+@click.command()
+@json_option
+def models(as_json: bool) -> None:
+    """List the forms that a model's name can take.
+
+    \b
+    ponder models
+    ponder ask "What is 7 * 8?" --model http://localhost:8000/v1#qwen3-8b
+    """
+    if as_json:
+        print_json([vars(form) for form in FORMS])
+        return
+    table = Table("model", "what it is", "example")
+    for form in FORMS:
+        table.add_row(escape(form.form), form.about, escape(form.example))
+    console().print(table)
+
+
+@click.group(invoke_without_command=True)
+@json_option
+@click.pass_context
+def methods(ctx: click.Context, as_json: bool) -> None:
+    """List everything that a method can be made of.
+
+    \b
+    ponder methods
+    ponder methods show rpc
+    """
+    if ctx.invoked_subcommand:
+        return
+    rows = [_about(name) for name in sorted(REGISTRY, key=lambda n: (_kind(n) != "method", _kind(n), n))]
+    if as_json:
+        print_json(rows)
+        return
+    table = Table("name", "kind", "what it does")
+    for row in rows:
+        table.add_row(escape(row["signature"]), row["kind"], row["about"].split("\n")[0])
+    console().print(table)
+    console().print("Join stages with |, pool branches with +:  sample(16) | weigh(likelihood) | vote()")
+
+
+@methods.command("show")
+@click.argument("name")
+@json_option
+def show_method(name: str, as_json: bool) -> None:
+    """Say what NAME does, with its arguments.
+
+    \b
+    ponder methods show sample
+    """
+    if name not in REGISTRY:
+        import difflib
+
+        close = difflib.get_close_matches(name, REGISTRY, n=1)
+        raise InputError(
+            f"nothing is called {name!r}" + (f"; did you mean {close[0]!r}?" if close else "; `ponder methods` lists all names")
+        )
+    row = _about(name)
+    if as_json:
+        print_json(row)
+        return
+    out = console()
+    out.print(f"[bold]{escape(row['signature'])}[/]  ({row['kind']})\n{escape(row['about'])}")
+    for argument in row["arguments"]:
+        default = "" if argument["required"] else f" (default {argument['default']})"
+        out.print(f"  [bold]{argument['name']}[/]: {escape(argument['help'])}{escape(default)}")
+    if row["pipeline"]:
+        out.print(f"  is      {escape(row['pipeline'])}")
+
+
+def _kind(name: str) -> str:
+    return "method" if name in METHODS else REGISTRY[name].kind  # pyright: ignore[reportFunctionMemberAccess]
+
+
+def _about(name: str) -> dict[str, Any]:
+    maker = REGISTRY[name]
+    declared = arguments(maker)
+    shown = [a.name if a.required else f"{a.name}={a.default!r}" for a in declared]
+    return {
+        "name": name,
+        "kind": _kind(name),
+        "signature": f"{name}({', '.join(shown)})",
+        "about": inspect.cleandoc(maker.__doc__ or ""),
+        "arguments": [
+            {"name": a.name, "help": a.help or a.expected, "required": a.required, "default": None if a.required else str(a.default)}
+            for a in declared
+        ],
+        "pipeline": _expanded(name),
+    }
+
+
+def _expanded(name: str) -> str:
+    if name not in METHODS:
+        return ""
+    example = METHODS[name](**{a.name: 16 for a in arguments(METHODS[name]) if a.required})
+    return " | ".join(str(stage) for stage in example.flat())
+
+
+@click.group(invoke_without_command=True)
+@json_option
+@click.pass_context
+def tasks(ctx: click.Context, as_json: bool) -> None:
+    """List the problem sets.
+
+    \b
+    ponder tasks
+    ponder tasks show times-tables
+    """
+    if ctx.invoked_subcommand:
+        return
+    from ponder.tasks import names
+
+    known = names()
+    if as_json:
+        print_json(known)
+        return
+    table = Table("task", "what it is")
+    for name, about in known.items():
+        table.add_row(escape(name), escape(about))
+    console().print(table)
+
+
+@tasks.command("show")
+@click.argument("name")
+@json_option
+def show_task(name: str, as_json: bool) -> None:
+    """Show a task: an example problem, its gold answer and how answers are read.
+
+    \b
+    ponder tasks show arithmetic:difficulty=3
+    ponder tasks show file:questions.csv,question=q,answer=a
+    """
+    from ponder.tasks import describe, load
+
+    facts = describe(load(name, limit=20))
+    if as_json:
+        print_json(facts)
+        return
+    out = console()
+    for key, value in facts.items():
+        out.print(f"[bold]{key}[/]: {escape(str(value))}")

@@ -31,6 +31,16 @@ def test_the_verdict_follows_from_the_checks(checks, verdict):
     assert report(checks=tuple(checks)).verdict == verdict
 
 
+def test_what_is_untested_keeps_a_claim_from_being_reproduced():
+    open_claim = report(untested="the <real> thing")
+    assert open_claim.verdict == "partly"
+    assert open_claim.to_dict()["untested"] == "the <real> thing"
+    assert "Not tested: the <real> thing" in open_claim.to_text()
+    assert "Not tested: the &lt;real&gt; thing" in open_claim.to_html()
+    assert report(checks=(check(False),), untested="x").verdict == "does not reproduce"
+    assert "Not tested" not in report().to_text() + report().to_html()
+
+
 def test_a_report_without_a_claim_is_refused():
     with pytest.raises(InputError, match="tests a claim"):
         report(checks=(check(True, False),))

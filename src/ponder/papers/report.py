@@ -84,7 +84,8 @@ class Report:
     Attributes:
         slug, title, claim: the paper, and its claim in our words.
         checks: what was measured against what.
-        verdict: by default what `verdict_of` makes of the checks.
+        verdict: by default what `verdict_of` makes of the checks, at best "partly" if something is untested.
+        untested: which part of the claim no check tests; "" if none.
         tables, figures: further results; figures are paths of PNG or SVG files.
         notes: what a reader must know to judge the verdict.
         seed, quick, seconds, command: how it was made, and how to make it again.
@@ -95,6 +96,7 @@ class Report:
     claim: str
     checks: tuple[Check, ...]
     verdict: Verdict | None = None
+    untested: str = ""
     tables: tuple[Table, ...] = ()
     figures: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
@@ -105,7 +107,8 @@ class Report:
 
     def __post_init__(self) -> None:
         if self.verdict is None:
-            object.__setattr__(self, "verdict", verdict_of(self.checks))
+            measured = verdict_of(self.checks)
+            object.__setattr__(self, "verdict", "partly" if self.untested and measured == "reproduced" else measured)
         if not self.command:
             quick = " --quick" if self.quick else ""
             object.__setattr__(self, "command", f"ponder papers run {self.slug}{quick} --seed {self.seed}")
@@ -117,6 +120,7 @@ class Report:
             "title": self.title,
             "claim": self.claim,
             "verdict": self.verdict,
+            "untested": self.untested,
             "checks": [
                 {"name": c.name, "measured": _plain(c.measured), "expected": c.expected, "passed": bool(c.passed), "claim": c.claim}
                 for c in self.checks
@@ -146,7 +150,9 @@ class Report:
             mark = Text("ok", "green") if c.passed else Text("FAILED", "red")
             checks.add_row(mark, Text(c.name), Text(shown(c.measured)), Text(c.expected))
         parts: list[RenderableType] = [Text(f"{self.title} ({self.slug})", "bold"), Text(self.claim), Text("")]
-        parts += [Text.assemble("Verdict: ", (str(self.verdict), f"bold {_COLOURS[str(self.verdict)]}")), Text(""), checks]
+        parts += [Text.assemble("Verdict: ", (str(self.verdict), f"bold {_COLOURS[str(self.verdict)]}"))]
+        parts += [Text(f"Not tested: {self.untested}")] if self.untested else []
+        parts += [Text(""), checks]
         for t in self.tables:
             table = RichTable(title=Text(t.title), title_justify="left", title_style="bold")
             for column in t.columns:
@@ -171,7 +177,8 @@ class Report:
         return (
             f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{e(self.title)}</title><style>{_STYLE}</style></head><body>'
             f"<h1>{e(self.title)}</h1><p>{e(self.claim)}</p><p class='verdict'>Verdict: {e(str(self.verdict))}</p>"
-            f"<table><caption>Checks</caption><tr><th></th><th>what</th><th>measured</th><th>expected</th></tr>{rows}</table>"
+            + (f"<p>Not tested: {e(self.untested)}</p>" if self.untested else "")
+            + f"<table><caption>Checks</caption><tr><th></th><th>what</th><th>measured</th><th>expected</th></tr>{rows}</table>"
             + "".join(map(_html_table, self.tables))
             + "".join(map(_html_figure, self.figures))
             + (f"<ul>{notes}</ul>" if notes else "")

@@ -1,0 +1,65 @@
+import json
+
+import numpy as np
+import pytest
+
+import ponder.papers.large_language_monkeys as paper
+from ponder.bench.scaling import beta_coverage
+from ponder.bench.stats import Curve
+from ponder.papers.monkeys_organism import draw_samples, success_counts
+
+
+def curve(ks, values):
+    array = np.asarray(values, dtype=float)
+    return Curve(np.asarray(ks), array, array, array)
+
+
+def test_counts_grow_and_have_the_shares_of_their_beta():
+    counts = success_counts({"a": (2, 3), "b": (2, 30)}, 4000, (10, 50), np.random.default_rng(0))
+    for (alpha, beta), (early, late) in zip(((2, 3), (2, 30)), counts.values(), strict=True):
+        assert np.all(early <= late)
+        assert early.max() <= 10
+        assert late.mean() / 50 == pytest.approx(alpha / (alpha + beta), rel=0.05)
+    # One order of difficulty: what one size finds hard, the other does too.
+    assert np.corrcoef(counts["a"][1], counts["b"][1])[0, 1] > 0.6
+
+
+def test_samples_have_the_shares_and_rewards_that_they_say():
+    samples = draw_samples(2, 3, 400, 100, np.random.default_rng(1))
+    assert samples.correct.mean() == pytest.approx(0.4, abs=0.04)
+    log = np.log(samples.rewards)
+    assert log[samples.correct].mean() - log[~samples.correct].mean() == pytest.approx(1, abs=0.25)
+    assert samples.answers.max() <= 20
+
+
+def test_straightness_and_the_gap_of_a_family():
+    ks = np.unique(np.round(np.geomspace(1, 4096, 60)))
+    line = curve(ks, 0.1 + 0.1 * np.log(ks) / np.log(4096) * 8)
+    assert paper.straightness(line) == pytest.approx(1)
+    family = {name: curve(ks, beta_coverage(0.35, b, ks)) for name, b in (("s", 24), ("l", 1.5))}
+    assert paper.family_gap(family) < 0.05
+    steep = {"a": family["s"], "b": curve(ks, beta_coverage(1.2, 24, ks))}
+    assert paper.family_gap(steep) > 0.1
+
+
+def test_the_exact_checks_hold():
+    checks = paper.exact_checks()
+    assert len(checks) == 7
+    assert all(c.passed and not c.claim for c in checks)
+
+
+def test_the_reproduction_measures_and_draws(monkeypatch, tmp_path):
+    monkeypatch.setattr(paper, "PROBLEMS", 48)
+    report = paper.reproduce(True, 0, tmp_path)
+    assert report.verdict == "partly"
+    assert report.untested
+    by_name = {c.name: c for c in report.checks}
+    assert by_name["coverage grows with k, three sizes"].passed
+    gained = by_name["coverage gained from k = 128 to 4096"].measured
+    selected = by_name["most that a selection method gained"].measured
+    assert gained > 0.1
+    assert selected < gained / 3
+    assert json.dumps(report.to_dict(), allow_nan=False)
+    page = report.to_html()
+    assert page.count("data:image/svg+xml;base64") == 2
+    assert (tmp_path / "coverage.png").exists()

@@ -103,6 +103,12 @@ def test_order_does_not_matter():
     assert np.array_equal(weibull()(x)[order], weibull()(x[order]))
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e-9, 1e9])
+def test_only_relative_weights_matter(scale):
+    for seed in range(5):
+        assert np.array_equal(weibull()(data(seed)), weibull()(data(seed) * scale))
+
+
 def test_weights_of_zero_and_of_many_orders_of_magnitude():
     x = np.exp(np.linspace(-80, 0, 30))
     x[0] = 0.0
@@ -113,6 +119,7 @@ def test_weights_of_zero_and_of_many_orders_of_magnitude():
 
 def test_few_or_equal_weights_prune_nothing():
     assert weibull()(np.full(64, 0.7)).all()
+    assert weibull()(np.zeros(8)).all()
     assert weibull()(np.array([0.01, 0.5, 0.6, 0.7] * 5)).all()
     with pytest.raises(InputError, match="5 different"):
         fit_weibull_mixture([0.1, 0.2, 0.3, 0.4])

@@ -169,7 +169,10 @@ def checked_weights(x: ArrayLike) -> Floats:
 
 @dataclass(frozen=True)
 class Pruned:
-    """Which paths to keep, shape (n,), and the mixture that says so; None where too few weights differ, and all are kept."""
+    """Which paths to keep, shape (n,), and the mixture of weights over their mean that says so.
+
+    The mixture is None where too few weights differ; all are kept then.
+    """
 
     keep: NDArray[np.bool_]
     mixture: WeibullMixture | None
@@ -178,16 +181,20 @@ class Pruned:
 def prune_paths(x: ArrayLike) -> Pruned:
     """Drop path i if P_high(x_i) < 1/2 and x_i is below the mean; with fewer than 5 different weights keep all.
 
-    A path at or above the mean is never dropped, so one always remains. Zhou et al. 2025 (RPC), section 3.2.
+    A path at or above the mean is never dropped, so one always remains. Zhou et al. 2025 (RPC), section 3.2. The mixture is
+    fitted to the weights over their mean, so that only relative weights matter, however small the probabilities.
 
     Args:
-        x: as `fit_weibull_mixture` takes it.
+        x: path weights, shape (n,), non-negative and finite.
     """
     values = checked_weights(x)
-    if len(np.unique(values)) < FEWEST:
+    largest = values.max()
+    relative = values / largest if largest > 0 else np.ones(len(values))
+    relative = relative / (math.fsum(relative) / len(values))
+    if len(np.unique(relative)) < FEWEST:
         return Pruned(np.ones(len(values), dtype=bool), None)
-    mixture = fit_weibull_mixture(values)
-    return Pruned((mixture.p_high >= 0.5) | (values >= math.fsum(values) / len(values)), mixture)
+    mixture = fit_weibull_mixture(relative)
+    return Pruned((mixture.p_high >= 0.5) | (relative >= 1 - 1e-12), mixture)
 
 
 class Pruner(Term):

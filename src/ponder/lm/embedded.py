@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -40,12 +40,19 @@ class _Job:
     tokens: tuple[int, ...]
     config: Any
     n: int
+    count: Callable[[Any], int]
     batch: _Batch
     handle: Any = None
     outputs: list[Any] | None = None
     stopped: bool = False
+    told: int = 0
     error: str = ""
     seconds: float = 0.0
+
+    def take(self, tokens: int) -> None:
+        """Tell the allowance of tokens, or of fewer than were told before."""
+        self.told += tokens
+        self.batch.allowance.take(tokens)
 
 
 @dataclass
@@ -144,14 +151,14 @@ class _Owner:
             self._end(job, f"the engine refused the request: {error}")
             return
         self._running.append(job)
-        job.batch.allowance.take(len(job.tokens))
+        job.take(len(job.tokens))
 
     def _collect(self) -> None:
         self._leaders.clear()  # one step reads up to thousands of prompt tokens: leaders are read by now, or nearly
         running: list[_Job] = []
         for job in self._running:
             if job.handle.get_status().name == "RUNNING":
-                job.batch.allowance.take(job.n)  # an upper bound: samples of the group that have ended are counted on
+                job.take(job.n)  # an upper bound until the job ends: samples of the group that have ended are counted on
                 if self._over(job.batch):
                     job.handle.stop()  # what it has drawn can be read after the next step
                     job.stopped = True
@@ -166,6 +173,7 @@ class _Owner:
     def _finish(self, job: _Job) -> None:
         if job.handle.can_read():  # a stopped request, too, gives what it has drawn
             job.outputs = list(job.handle.read_all())
+            job.take(len(job.tokens) + sum(map(job.count, job.outputs)) - job.told)
         elif not job.stopped:
             self._end(job, "the engine has no room for this prompt: make its cache larger (cache_gb)")
             return
@@ -255,15 +263,11 @@ class Embedded:
         jobs_of: list[list[_Job]] = []
         for request in requests:
             ids = self.encode(request.prompt, request.prefix)
-            tokens = tuple(int(t) for t in ids.data[0])
             n = 1 if sampling.temperature == 0 else request.n
-            jobs_of.append(
-                [
-                    _Job(ids, tokens, self._config(sampling, min(GROUP, n - done), derive(request.seed, (done,)), len(tokens)), min(GROUP, n - done), batch)
-                    for done in range(0, n, GROUP)
-                ]
-            )
-            batch.jobs += jobs_of[-1]
+            groups = [(first, min(GROUP, n - first)) for first in range(0, n, GROUP)]
+            jobs = [self._job(ids, sampling, size, derive(request.seed, (first,)), batch) for first, size in groups]
+            jobs_of.append(jobs)
+            batch.jobs += jobs
         if batch.jobs:
             self._running_owner().submit(batch)
         return [self._reply(request, jobs, sampling) for request, jobs in zip(requests, jobs_of, strict=True)]
@@ -275,13 +279,13 @@ class Embedded:
         for c in continuations:
             before = self.encode(c.prompt)
             ids = self.encode(c.prompt, c.text)
-            known = tuple(int(t) for t in before.data[0])
-            tokens = tuple(int(t) for t in ids.data[0])
+            known = _ints(before)
+            tokens = _ints(ids)
             shared = next((i for i, (a, b) in enumerate(zip(known, tokens, strict=False)) if a != b), len(known))
             starts.append(min(shared, len(tokens) - 1))
-            config = self._config(Sampling(temperature=0, max_tokens=1), 1, 0, len(tokens))
-            config.max_new_tokens, config.echo = 0, True
-            batch.jobs.append(_Job(ids, tokens, config, 1, batch))
+            job = self._job(ids, Sampling(temperature=0), 1, 0, batch)
+            job.config.max_new_tokens, job.config.echo = 0, True
+            batch.jobs.append(job)
         if batch.jobs:
             self._scoring_owner().submit(batch)
         scored: list[Scored] = []
@@ -313,6 +317,10 @@ class Embedded:
                 self._closer.detach()
                 self._closer = weakref.finalize(self, _close_all, [self._owner, self._scorer])
             return self._scorer
+
+    def _job(self, ids: Any, sampling: Sampling, n: int, seed: int, batch: _Batch) -> _Job:
+        tokens = _ints(ids)
+        return _Job(ids, tokens, self._config(sampling, n, seed, len(tokens)), n, lambda output: self._billed(output, sampling), batch)
 
     def _config(self, sampling: Sampling, n: int, seed: int, prompt_tokens: int) -> Any:
         config = self._genai.GenerationConfig()
@@ -351,8 +359,13 @@ class Embedded:
         finish = reasons.get(output.finish_reason.name, "cancelled")
         for stop in sampling.stop:  # a cancelled completion may hold the beginning of a cut; a finished one never does
             text = text.split(stop, 1)[0]
-        by_string = finish == "stop" and bool(sampling.stop) and (not ids or ids[-1] != self._tokenizer.get_eos_token_id())
-        return Completion(text, len(ids) + by_string, finish, ids, values if len(values) == len(ids) else None)
+        return Completion(text, self._billed(output, sampling), finish, ids, values if len(values) == len(ids) else None)
+
+    def _billed(self, output: Any, sampling: Sampling) -> int:
+        """Tokens that were generated: those of the text, and one for a stop string, which the engine takes away."""
+        ids = output.generated_ids
+        by_string = output.finish_reason.name == "STOP" and sampling.stop and (not ids or ids[-1] != self._tokenizer.get_eos_token_id())
+        return len(ids) + bool(by_string)
 
     def _cached(self, tokens: tuple[int, ...]) -> int:
         """Prompt tokens whose pages the engine has seen before: a mirror of its prefix cache, which does not tell."""
@@ -367,6 +380,10 @@ class Embedded:
             while len(self._seen) > 2000 * self._cache_gb:
                 self._seen.popitem(last=False)
             return hit
+
+
+def _ints(ids: Any) -> tuple[int, ...]:
+    return tuple(int(t) for t in ids.data[0])
 
 
 def _close_all(owners: list[_Owner]) -> None:

@@ -28,7 +28,11 @@ FORMS = (
     Form("FILE.gguf", "a GGUF file on the embedded engine (llama, qwen2, qwen3)", "models/qwen2.5-0.5b.gguf"),
     Form("URL#MODEL", "any OpenAI-compatible server: vLLM, SGLang, llama-server, Ollama", "http://localhost:8000/v1#qwen3-8b"),
     Form("transformers:ID", "a Hugging Face model in process, on torch (extra: torch)", "transformers:HuggingFaceTB/SmolLM2-135M"),
-    Form("scripted:ANSWER=P,...", "a seeded imitation that gives these answers with these probabilities, for trying things out", "scripted:56=0.7,54=0.3"),
+    Form(
+        "scripted:ANSWER=P,...",
+        "a seeded imitation that gives these answers with these probabilities, for trying things out",
+        "scripted:56=0.7,54=0.3",
+    ),
 )
 
 _loaded: dict[tuple[str, Price | None], LM] = {}

@@ -6,13 +6,14 @@ import importlib
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from ponder.core.errors import InputError, PonderError
 from ponder.papers import catalog
 from ponder.papers.catalog import WINGS, find, papers, record, verdicts
-from ponder.papers.report import Check, Report
+from ponder.papers.report import Check, Report, Verdict
 
 
 @pytest.fixture(autouse=True)
@@ -118,9 +119,31 @@ def test_only_papers_of_the_catalog_are_recorded(own_home: Path):
     assert not own_home.exists()
 
 
+def test_a_verdict_that_cannot_be_kept_says_where(own_home: Path, monkeypatch: pytest.MonkeyPatch):
+    record(report_of("rpc", seed=1))
+    before = (own_home / "verdicts.json").read_text()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(catalog.os, "replace", full)
+    with pytest.raises(PonderError, match=r"rpc could not be kept in .*verdicts\.json.*No space"):
+        record(report_of("rpc", seed=2))
+    assert [p.name for p in own_home.iterdir()] == ["verdicts.json"]
+    assert (own_home / "verdicts.json").read_text() == before
+
+
 @pytest.mark.parametrize("damage", ["{", "[]", '{"rpc": 3}', '{"rpc": {"verdict": "reproduced"}}'])
 def test_a_damaged_file_of_verdicts_is_named(own_home: Path, damage: str):
     own_home.mkdir()
     (own_home / "verdicts.json").write_text(damage)
     with pytest.raises(PonderError, match=r"verdicts\.json.*delete the file"):
         verdicts()
+
+
+def test_shipped_verdicts_are_of_built_papers_and_say_how_they_were_measured():
+    for slug, measured in verdicts().items():
+        assert find(slug).slug == slug
+        assert find(slug).built
+        assert measured.verdict in get_args(Verdict)
+        assert measured.command.startswith(f"ponder papers run {slug}")

@@ -8,7 +8,6 @@ import functools
 import importlib
 import json
 import os
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ from typing import Any
 
 from ponder.core.errors import InputError, PonderError
 from ponder.papers.report import Report, Verdict
+from ponder.pull import home
 
 WINGS = (
     "sampling and search",
@@ -157,6 +157,7 @@ def record(report: Report) -> Measured:
 
     Raises:
         InputError: if the report is of no paper in the catalog.
+        PonderError: if the file cannot be written.
     """
     slug = find(report.slug).slug
     verdict = report.verdict
@@ -164,13 +165,16 @@ def record(report: Report) -> Measured:
         raise InputError(f"the report of {slug} has no verdict")
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     measured = Measured(verdict, today, report.seed, report.quick, round(report.seconds, 1), report.command)
-    path = _verdict_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
     kept = {name: asdict(m) for name, m in (_own() | {slug: measured}).items()}
-    # Written beside and renamed, so that a run killed here leaves the old file whole.
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".part", delete=False) as part:
-        json.dump(dict(sorted(kept.items())), part, indent=2)
-    os.replace(part.name, path)
+    path = _verdict_file()
+    part = path.with_name(f"verdicts.{os.getpid()}.part")  # renamed when whole, so that a run killed here leaves the old file as it was
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(dict(sorted(kept.items())), indent=2), encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise PonderError(f"the verdict of {slug} could not be kept in {path}: {error}") from error
     return measured
 
 
@@ -179,10 +183,6 @@ def _measured(data: Mapping[str, Mapping[str, Any]]) -> dict[str, Measured]:
 
 
 def _verdict_file() -> Path:
-    try:
-        from ponder.pull import home
-    except ImportError:
-        return Path(os.environ.get("PONDER_HOME", Path.home() / ".ponder")) / "verdicts.json"
     return home() / "verdicts.json"
 
 

@@ -24,7 +24,8 @@ _MARK = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _HASHES = re.compile(r"^[ \t]{0,9}####[ \t]{1,9}(?!#|step\b)|(?<![#\n])####(?!#)", re.IGNORECASE | re.MULTILINE)
-_REST = re.compile(r"[\s*_`:\"]*+(?P<line>[^\n]{0,2000})")
+_GAP = re.compile(r"[\s*`:\"]*+")
+_LONGEST = 2000
 _SENTENCE = re.compile(r"(?:(?<=[^\W_]{3})|(?<=\d)|(?<=[)\]\"'*}$`]))(?<!\bMrs)[.!?][\"'*)]{0,3}\s+(?=[A-Z])|,?\s{1,5}because\b")
 _DELIMITERS = re.compile(r"\\[()\[\],;!]|\\(?:text|mathrm|mathbf|textbf|mbox)\b|[$`{}]|^[ \t]*>", re.MULTILINE)
 _TRIES = 20
@@ -51,7 +52,7 @@ def _box(text: str) -> tuple[int, str] | None:
 
 
 def marked(text: str) -> str | None:
-    """What follows the last explicit answer mark (a box, ####, "the answer is"), to the end of its line."""
+    """What follows the last explicit answer mark (a box, ####, "the answer is"), to the end of its line or paragraph."""
     return next(_marked(text), None)
 
 
@@ -66,9 +67,12 @@ def _marked(text: str) -> Iterator[str]:
 
 
 def _line_after(text: str, position: int, hashes: bool) -> str:
-    rest = _REST.match(text, position)
-    line = rest["line"].strip() if rest else ""
-    if hashes and rest and text[rest.end() :].strip() and not re.fullmatch(r"[^\w\n]{0,3}[\d.,/]{1,40}%?\.?", line):
+    """The rest of a mark's line; the paragraph below it where the mark ends its line."""
+    gap = _GAP.match(text, position)
+    start = gap.end() if gap else position
+    ends = "\n\n" if "\n" in text[position:start][:_LONGEST] else "\n"
+    line = text[start : start + _LONGEST].partition(ends)[0].strip()
+    if hashes and text[start + len(line) :].strip() and not re.fullmatch(r"[^\w\n]{0,3}[\d.,/]{1,40}%?\.?", line):
         return ""  # a Markdown heading, not the last line of a solution
     return line
 

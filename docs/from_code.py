@@ -11,6 +11,7 @@ from ponder.core.terms import REGISTRY, Argument, Term, arguments
 from ponder.lm.load import FORMS
 from ponder.papers.catalog import WINGS, papers
 from ponder.programs.prompts import STYLES
+from ponder.tasks import names as task_names
 
 KINDS = {
     "stage": "Stages",
@@ -24,7 +25,7 @@ KINDS = {
 
 def on_page_markdown(markdown: str, **kwargs: Any) -> str:
     """mkdocs calls this for every page."""
-    for mark, fill in (("names", names), ("papers", catalog), ("models", models), ("styles", styles)):
+    for mark, fill in (("names", names), ("papers", catalog), ("models", models), ("styles", styles), ("tasks", tasks)):
         if f"<!-- {mark} -->" in markdown:
             markdown = markdown.replace(f"<!-- {mark} -->", fill())
     return markdown
@@ -67,6 +68,10 @@ def catalog() -> str:
 
 def models() -> str:
     return "\n".join(["| name | is | example |", "|---|---|---|", *(f"| `{f.form}` | {f.about} | `{f.example}` |" for f in FORMS)])
+
+
+def tasks() -> str:
+    return "\n".join(["| task | is |", "|---|---|", *(f"| `{name}` | {about} |" for name, about in task_names().items())])
 
 
 def styles() -> str:

@@ -234,8 +234,8 @@ def check_stop_is_a_cut(lm: LM, prompts: Sequence[str] = PROMPTS) -> None:
 def check_scores(lm: LM, prompts: Sequence[str] = PROMPTS, tolerance: float = 0.1) -> None:
     """Log-probabilities of a drawn text are those that it was drawn with: at temperature 1, in order.
 
-    `tolerance` is the mean difference allowed for the median text, in nats a token. Texts that the tokenizer splits otherwise than the model wrote
-    them are left out; at least a quarter must remain.
+    `tolerance` is the mean difference allowed for the median text, in nats a token. Texts that the tokenizer splits otherwise
+    than the model wrote them are left out; at least a quarter must remain.
     """
     replies = lm.generate([Request(p, n=2, seed=8) for p in prompts], WARM)
     drawn = [(p, c) for p, r in zip(prompts, replies, strict=True) for c in r.completions if c.text]

@@ -133,6 +133,12 @@ def test_a_verdict_that_cannot_be_kept_says_where(own_home: Path, monkeypatch: p
     assert (own_home / "verdicts.json").read_text() == before
 
 
+def test_a_home_that_is_no_folder_is_named(own_home: Path):
+    own_home.write_text("a file")
+    with pytest.raises(PonderError, match=r"verdicts\.json"):
+        record(report_of("rpc"))
+
+
 @pytest.mark.parametrize("damage", ["{", "[]", '{"rpc": 3}', '{"rpc": {"verdict": "reproduced"}}'])
 def test_a_damaged_file_of_verdicts_is_named(own_home: Path, damage: str):
     own_home.mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import difflib
 import functools
@@ -84,7 +85,7 @@ class Paper:
 
     @property
     def state(self) -> str:
-        """ "not built", "not measured", or the latest verdict that was measured."""
+        """The latest verdict that was measured; "not measured" or "not built" if there is none."""
         if not self.built:
             return "not built"
         measured = verdicts().get(self.slug)
@@ -173,7 +174,8 @@ def record(report: Report) -> Measured:
         part.write_text(json.dumps(dict(sorted(kept.items())), indent=2), encoding="utf-8")
         os.replace(part, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
         raise PonderError(f"the verdict of {slug} could not be kept in {path}: {error}") from error
     return measured
 

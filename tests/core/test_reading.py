@@ -11,6 +11,7 @@ from ponder.core.population import Population
 from ponder.core.problem import Candidate, Problem
 from ponder.core.reading import (
     READERS,
+    after_mark,
     boxed,
     marked,
     numbers,
@@ -185,6 +186,9 @@ def test_boxes_and_marks() -> None:
     assert marked("The answer is 5 apples\nand more") == "5 apples"
     assert marked("Let us check whether the answer is right") is None
     assert marked("nothing here") is None
+    assert after_mark("The answer is 1 1\n1 1\n\nSo.") == "1 1\n1 1\n\nSo."
+    assert after_mark(r"The answer is \boxed{5}, I think") == "5"
+    assert after_mark("nothing here") is None
 
 
 def test_a_vote_never_joins_what_differs() -> None:

@@ -23,6 +23,8 @@ GENERATORS = {
     "simple_integration": "text",
     "polynomial_multiplication": "text",
     "rotate_matrix": "text",
+    "modulo_grid": "text",
+    "tower_of_hanoi": "text",
 }
 
 
@@ -33,7 +35,7 @@ def test_a_generators_own_answer_is_right_however_it_is_given(name: str, reads: 
     for problem in task.problems:
         gold = task.gold(problem)
         assert problem.reads == reads
-        for text in (gold, f"Let me think.\nThe answer is:\n{gold}", f"Answer: {gold}"):
+        for text in (gold, f"Let me think.\nThe answer is:\n{gold}", f"**Answer:** {gold}"):
             assert task.grade(problem, problem.read(text), text) == 1.0, text
         assert task.grade(problem, None, "") == 0.0
         assert task.grade(problem, problem.read("I do not know"), "I do not know") == 0.0

@@ -53,28 +53,33 @@ def _box(text: str) -> tuple[int, str] | None:
 
 def marked(text: str) -> str | None:
     """What follows the last explicit answer mark (a box, ####, "the answer is"), to the end of its line or paragraph."""
-    return next(_marked(text), None)
+    return next((content for content, _ in _marked(text)), None)
 
 
-def _marked(text: str) -> Iterator[str]:
-    """What the answer marks hold, the last mark first; a few of them."""
-    found = [(m.start(), m.end()) for m in _MARK.finditer(text)] + [(m.start(), m.end()) for m in _HASHES.finditer(text)]
-    contents = [(start, _line_after(text, end, hashes=text[start:end].strip() == "####")) for start, end in sorted(found)[-_TRIES:]]
+def after_mark(text: str) -> str | None:
+    """Everything behind the last explicit answer mark, as it was written; None if there is no mark."""
+    return next((content if text.startswith("\\", start) else text[start:] for content, start in _marked(text)), None)
+
+
+def _marked(text: str) -> Iterator[tuple[str, int]]:
+    """What a few last answer marks hold and where that starts (of a box: where the box starts), the last mark first."""
+    found = sorted((m.start(), m.end()) for pattern in (_MARK, _HASHES) for m in pattern.finditer(text))
+    held = [(mark, *_line_after(text, end, hashes=text[mark:end].strip() == "####")) for mark, end in found[-_TRIES:]]
     box = _box(text)
     if box is not None:
-        contents.append(box)
-    yield from (content for _, content in sorted(contents, reverse=True) if content)
+        held.append((box[0], box[1], box[0]))
+    yield from ((content, start) for _, content, start in sorted(held, reverse=True) if content)
 
 
-def _line_after(text: str, position: int, hashes: bool) -> str:
-    """The rest of a mark's line; the paragraph below it where the mark ends its line."""
+def _line_after(text: str, position: int, hashes: bool) -> tuple[str, int]:
+    """The rest of a mark's line, or the paragraph below it where the mark ends its line; and where that starts."""
     gap = _GAP.match(text, position)
     start = gap.end() if gap else position
     ends = "\n\n" if "\n" in text[position:start][:_LONGEST] else "\n"
     line = text[start : start + _LONGEST].partition(ends)[0].strip()
     if hashes and text[start + len(line) :].strip() and not re.fullmatch(r"[^\w\n]{0,3}[\d.,/]{1,40}%?\.?", line):
-        return ""  # a Markdown heading, not the last line of a solution
-    return line
+        return "", start  # a Markdown heading, not the last line of a solution
+    return line, start
 
 
 def read_number(text: str, choices: tuple[str, ...] = ()) -> str | None:
@@ -85,7 +90,7 @@ def read_number(text: str, choices: tuple[str, ...] = ()) -> str | None:
     """
     label = _LABEL.match(text)
     body = text[label.end() :] if label else text  # "Answer:" before everything may open a whole chain of thought
-    for content in _marked(body):
+    for content, _ in _marked(body):
         stated = stated_number(content)
         if stated is not None:
             return stated or None

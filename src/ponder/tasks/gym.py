@@ -16,7 +16,7 @@ from typing import Any
 
 from ponder.core.errors import InputError, need
 from ponder.core.problem import Problem
-from ponder.core.reading import READERS, marked
+from ponder.core.reading import READERS, after_mark, marked
 from ponder.tasks.base import Maker, Task, closest, whole
 
 _OWN = ("possible_answer", "example_answer", "example_correct_answer")
@@ -118,7 +118,7 @@ def _answers(problem: Problem, value: str | None, text: str, gold: str) -> list[
     if mark is None:
         return list(dict.fromkeys([raw.strip(), raw.strip().rpartition("\n")[2].strip()]))
     bare = re.sub(r"^[\s*`$]+|[\s*`$]+$", "", mark)
-    below = raw[raw.rfind(mark) :].strip().strip("`*").strip()
+    below = (after_mark(raw) or mark).strip().strip("`*").strip()
     return list(dict.fromkeys([bare, bare.rstrip("."), below]))
 
 

@@ -60,7 +60,7 @@ class RunStore:
         with self._transaction():
             for name, value in settings.items():
                 text = json.dumps(value, sort_keys=True)
-                self._db.execute("INSERT OR IGNORE INTO settings VALUES (?, ?)", (name, text))
+                self._db.execute("INSERT INTO settings VALUES (?, ?) ON CONFLICT DO NOTHING", (name, text))
                 stored = self._db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()[0]
                 if stored != text:
                     raise InputError(f"{self.folder} holds a run with {name} {stored}, and {text} was asked for; use another --out folder")
@@ -77,8 +77,8 @@ class RunStore:
 
     def keep(self, calls: Sequence[Call]) -> None:
         with self._transaction():
-            self._db.executemany("INSERT OR IGNORE INTO replies VALUES (?, ?)", [(c.content, c.reply) for c in calls])
-            self._db.executemany("INSERT OR IGNORE INTO places VALUES (?, ?)", [(c.place, c.content) for c in calls])
+            self._db.executemany("INSERT INTO replies VALUES (?, ?) ON CONFLICT DO NOTHING", [(c.content, c.reply) for c in calls])
+            self._db.executemany("INSERT INTO places VALUES (?, ?) ON CONFLICT DO NOTHING", [(c.place, c.content) for c in calls])
 
     def add(self, key: Key, answer: dict[str, Any]) -> None:
         """Keep an answer. A second answer to the same key is refused: it would be counted twice.
@@ -130,6 +130,7 @@ class RunStore:
             try:
                 yield
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # a full disk has rolled back already
+                    self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")

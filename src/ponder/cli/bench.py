@@ -74,6 +74,7 @@ def bench(
     loaded = [load_task(spec, limit=limit, seed=seed) for spec in tasks]
     plan = Plan(loaded, pipelines, {model: load(model, cost)}, range(seed, seed + seeds), settings, style, limits)
     store = RunStore(out)
+    store.settle(plan.settings)
     outcome = _run(plan, store)
     names = [str(m) for m in pipelines]
     rows = summarise({k: v for k, v in store.answers().items() if k in set(plan.keys)}, names, [t.name for t in loaded])
@@ -130,13 +131,17 @@ def _run(plan: Plan, store: RunStore) -> Outcome:
 
 
 def _plots(rows: list[Row], out: Path) -> list[Path]:
-    from ponder.bench.plots import accuracy_against_tokens
+    from ponder.bench.plots import Point, accuracy_against_tokens
 
     try:
         drawn: list[Path] = []
         for task in dict.fromkeys(r.task for r in rows):
             stem = out / f"accuracy-{''.join(c if c.isalnum() or c in '-_' else '-' for c in task)[:80]}"
-            drawn += accuracy_against_tokens([r for r in rows if r.task == task], stem)
+            points = [
+                Point(r.method, r.tokens, r.accuracy.value, r.accuracy.low, r.accuracy.high) for r in rows if r.task == task and r.tokens > 0
+            ]
+            if points:
+                drawn += accuracy_against_tokens(points, stem, task)
         return drawn
     except MissingExtra as error:
         progress_console().print(f"no plot: {escape(str(error))}")

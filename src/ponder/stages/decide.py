@@ -101,8 +101,8 @@ class prune(Decider):
     def __call__(self, population: Population[Any], context: Context) -> Population[Any]:
         if population.dead:
             return population
-        # A score of probability p on a uniform sample makes a weight of p / n; n times the weight is p again.
-        keep = self.rule(np.exp(population.log_weights + np.log(len(population))))
+        # Rules look at relative weights only; the largest is made 1, so that joint probabilities do not underflow.
+        keep = self.rule(np.exp(population.log_weights - population.log_weights.max()))
         if len(keep) - int(keep.sum()):
             context.trace.note(f"{self} dropped {len(keep) - int(keep.sum())} of {len(keep)} candidates")
         return population.at(np.flatnonzero(keep)) if keep.any() else population

@@ -35,7 +35,22 @@ MODEL = "scripted:The answer is 56.=0.4,It is 54.=0.3,I think 7.=0.2,nothing=0.1
 def arguments(out: Path, limit: int) -> list[str]:
     """The command under test."""
     chosen = [part for method in METHODS for part in ("--method", method)]
-    return ["bench", "times-tables", "arithmetic", *chosen, "--model", MODEL, "--limit", str(limit), "--seeds", "2", "--out", str(out), "--no-plot", "--json"]
+    return [
+        "bench",
+        "times-tables",
+        "arithmetic",
+        *chosen,
+        "--model",
+        MODEL,
+        "--limit",
+        str(limit),
+        "--seeds",
+        "2",
+        "--out",
+        str(out),
+        "--no-plot",
+        "--json",
+    ]
 
 
 def bench(out: Path, limit: int, kill_after: float | None = None) -> tuple[bool, float]:
@@ -82,7 +97,16 @@ def torture(kills: int, limit: int = 8, seed: int = 0, per_run: int = 10) -> dic
     bench(folder / "warm-up", limit)
     _, seconds = bench(folder / "undisturbed", limit)
     wanted = contents(folder / "undisturbed")
-    total = {"kills": 0, "runs": 0, "answers": len(wanted["answers"]), "lost": 0, "doubled": 0, "different": 0, "unsound": 0, "seconds_undisturbed": seconds}
+    total = {
+        "kills": 0,
+        "runs": 0,
+        "answers": len(wanted["answers"]),
+        "lost": 0,
+        "doubled": 0,
+        "different": 0,
+        "unsound": 0,
+        "seconds_undisturbed": seconds,
+    }
     while total["kills"] < kills:
         out = folder / f"run-{total['runs']}"
         hits = 0
@@ -97,7 +121,9 @@ def torture(kills: int, limit: int = 8, seed: int = 0, per_run: int = 10) -> dic
         total["runs"] += 1
         total["lost"] += len(set(wanted["answers"]) - set(found["answers"]))
         total["doubled"] += len(set(found["answers"]) - set(wanted["answers"])) + len(set(found["places"]) - set(wanted["places"]))
-        total["different"] += sum(found["answers"].get(k) != v for k, v in wanted["answers"].items()) + (found["replies"] != wanted["replies"])
+        total["different"] += sum(found["answers"].get(k) != v for k, v in wanted["answers"].items()) + (
+            found["replies"] != wanted["replies"]
+        )
         total["unsound"] += found["sound"] != "ok"
     shutil.rmtree(folder)
     return total

@@ -121,7 +121,9 @@ class Words:
                 whole = open_[rng.choice(len(open_), p=weights / weights.sum())][0].split()
                 steps = (*state.steps, whole[len(state.steps)])
                 done = len(steps) == len(whole)
-                children.append(Candidate(" ".join(steps), steps[-1] if done else None, steps=steps, finished=done, finish="stop" if done else ""))
+                children.append(
+                    Candidate(" ".join(steps), steps[-1] if done else None, steps=steps, finished=done, finish="stop" if done else "")
+                )
         return tuple(children), np.zeros(len(children))
 
     def finished(self, states: Any) -> np.ndarray:
@@ -160,7 +162,16 @@ def test_every_sampling_field_reaches_the_engine() -> None:
             seen.append((requests, sampling))
             return super().generate(requests, sampling, allowance)
 
-    ask("What is 7 * 8?", model=Spy({"56": 1.0}), temperature=0.3, max_tokens=7, top_p=0.5, top_k=4, stop=["END"], method="sample(3, max_tokens=5)")
+    ask(
+        "What is 7 * 8?",
+        model=Spy({"56": 1.0}),
+        temperature=0.3,
+        max_tokens=7,
+        top_p=0.5,
+        top_k=4,
+        stop=["END"],
+        method="sample(3, max_tokens=5)",
+    )
     ((request,), sampling) = seen[0]
     assert sampling == Sampling(0.3, 5, 0.5, 4, ("END",))
     assert request.n == 3
@@ -217,7 +228,8 @@ def test_it_works_in_a_notebook() -> None:
 
 
 def test_importing_ponder_is_light() -> None:
-    code = "import sys, ponder; print([m for m in ('torch', 'openvino', 'openvino_genai', 'fastapi', 'matplotlib', 'numpy', 'scipy') if m in sys.modules])"
+    heavy = ("torch", "openvino", "openvino_genai", "fastapi", "matplotlib", "numpy", "scipy")
+    code = f"import sys, ponder; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 
@@ -280,7 +292,9 @@ def test_likelihood_without_log_probabilities_says_so() -> None:
         def generate(self, *args: Any, **kwargs: Any) -> Any:
             from dataclasses import replace
 
-            return [replace(r, completions=tuple(replace(c, logprobs=None) for c in r.completions)) for r in super().generate(*args, **kwargs)]
+            return [
+                replace(r, completions=tuple(replace(c, logprobs=None) for c in r.completions)) for r in super().generate(*args, **kwargs)
+            ]
 
     with pytest.raises(PonderError, match="log-probabilities"):
         ask("What is 7 * 8?", model=Silent({"56": 1.0}), method="rpc(4)")

@@ -53,7 +53,10 @@ def test_sampled_and_echoed_log_probabilities_agree_within_the_quantisation(lm: 
 
 
 def test_a_prefix_is_continued(lm: Embedded) -> None:
-    (reply,) = lm.generate([Request((Message("user", "What is the capital of France?"),), prefix="The capital of France is")], Sampling(temperature=0, max_tokens=3))
+    (reply,) = lm.generate(
+        [Request((Message("user", "What is the capital of France?"),), prefix="The capital of France is")],
+        Sampling(temperature=0, max_tokens=3),
+    )
     assert "Paris" in reply.completions[0].text
 
 

@@ -18,10 +18,10 @@ from ponder.core.population import Population
 from ponder.core.problem import Candidate, Problem
 from ponder.lm.scripted import Scripted
 from ponder.methods import parse
+from ponder.scorers import weibull
 from ponder.stages import abstain, argmax, confident, distinct, draw, prune, settled, top, vote
 from ponder.stages.conditions import beta_majority
 from ponder.stages.sample import finish
-from ponder.scorers import weibull
 
 
 def candidates(*texts: str, reads: str = "number") -> tuple[Candidate, ...]:
@@ -60,7 +60,9 @@ def test_text_of_the_dialogue_is_not_cut() -> None:
 def test_the_vote_does_not_depend_on_order(pairs: list[tuple[str, float]], random) -> None:
     shuffled = list(pairs)
     random.shuffle(shuffled)
-    assert decide(vote(), *[t for t, _ in pairs], weights=[w for _, w in pairs]) == decide(vote(), *[t for t, _ in shuffled], weights=[w for _, w in shuffled])
+    assert decide(vote(), *[t for t, _ in pairs], weights=[w for _, w in pairs]) == decide(
+        vote(), *[t for t, _ in shuffled], weights=[w for _, w in shuffled]
+    )
 
 
 def test_ties_go_to_the_answer_that_sorts_first_in_every_order() -> None:
@@ -162,7 +164,7 @@ def test_adaptive_sampling_stops_when_it_is_sure() -> None:
         result = answer(parse("until(confident(), sample(1)) | vote()"), Context(Problem("What is 7 * 8?"), models={"m": lm}, root=seed))
         assert result.value == "56"
         bills.append(result.bill.calls)
-    assert 4 <= min(bills)
+    assert min(bills) >= 4
     assert np.mean(bills) < 10
 
 

@@ -43,7 +43,7 @@ class Commands(click.Group):
 
             close = difflib.get_close_matches(args[0], self.homes, n=1)
             if close:
-                error.message += f" Did you mean '{close[0]}'?"
+                raise click.UsageError(f"No such command '{args[0]}'. Did you mean '{close[0]}'?", ctx) from error
             raise
 
     def invoke(self, ctx: click.Context) -> Any:

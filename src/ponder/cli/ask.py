@@ -30,7 +30,8 @@ from ponder.core.budget import Budget, Meter
 from ponder.core.errors import InputError
 from ponder.core.problem import Problem
 from ponder.core.reading import READERS
-from ponder.front import METHOD, ask as ask_ponder
+from ponder.front import METHOD
+from ponder.front import ask as ask_ponder
 from ponder.lm.load import check, load
 from ponder.methods import parse
 

@@ -138,7 +138,9 @@ def _plots(rows: list[Row], out: Path) -> list[Path]:
         for task in dict.fromkeys(r.task for r in rows):
             stem = out / f"accuracy-{''.join(c if c.isalnum() or c in '-_' else '-' for c in task)[:80]}"
             points = [
-                Point(r.method, r.tokens, r.accuracy.value, r.accuracy.low, r.accuracy.high) for r in rows if r.task == task and r.tokens > 0
+                Point(r.method, r.tokens, r.accuracy.value, r.accuracy.low, r.accuracy.high)
+                for r in rows
+                if r.task == task and r.tokens > 0
             ]
             if points:
                 drawn += accuracy_against_tokens(points, stem, task)
@@ -160,7 +162,8 @@ def _print(rows: list[Row], guess: dict[str, float], outcome: Outcome, plots: li
     screen = console()
     screen.print(table)
     screen.print(
-        f"{max((r.problems for r in rows), default=0)} problems; tokens and seconds are means a question. random: a sample picked blindly; oracle: coverage; front: Pareto"
+        f"{max((r.problems for r in rows), default=0)} problems; tokens and seconds are means a question; "
+        "random: a sample picked blindly; oracle: coverage; *: on the Pareto front"
     )
     for task, accuracy in guess.items():
         if accuracy:

@@ -6,7 +6,7 @@ population and pools the results. Leaf stages are `Proper` or `Decider`; forms a
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, cast
 
 import numpy as np
 
@@ -179,8 +179,9 @@ class extend(Proper):
 
 
 def _joined(first: Any, second: Any) -> Any:
+    """One sequence after another; arrays stay arrays."""
     if isinstance(second, np.ndarray):
-        return np.concatenate([first, second])
+        return np.concatenate([first, cast(Any, second)])
     return (*first, *second)
 
 

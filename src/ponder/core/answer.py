@@ -13,7 +13,6 @@ from ponder.core.context import Context, Trace
 from ponder.core.population import Population
 from ponder.core.problem import Candidate
 
-
 NOBODY = Candidate(finished=True)
 """Holds the weight that a decider gives to no answer, so that the weights of what it returns still add up."""
 
@@ -101,9 +100,7 @@ def class_shares(population: Population[Candidate]) -> dict[str, float]:
     """Share of the total weight of every value, heaviest first, ties by value; candidates without a value are left out."""
     weights = population.weights
     shares: dict[str, float] = {
-        value: math.fsum(sorted(weights[members]))
-        for value, members in population.classes(lambda c: c.value).items()
-        if value is not None
+        value: math.fsum(sorted(weights[members])) for value, members in population.classes(lambda c: c.value).items() if value is not None
     }
     return dict(sorted(shares.items(), key=lambda kv: (-round(kv[1], 12), kv[0])))
 

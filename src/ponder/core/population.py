@@ -24,8 +24,8 @@ def logsumexp(values: NDArray[np.float64]) -> float:
 def take(items: Sequence[T], indices: NDArray[np.intp]) -> Sequence[T]:
     """Items at `indices`: one fancy index for arrays (leading axis), a tuple for other sequences."""
     if isinstance(items, np.ndarray):
-        return cast("Sequence[T]", items[indices])
-    return tuple(items[i] for i in indices)
+        return cast(Any, items)[indices]
+    return tuple(items[int(i)] for i in indices)
 
 
 class Population(Generic[T]):

@@ -47,6 +47,9 @@ class OneOf:
         return "one of " + ", ".join(map(repr, self.options))
 
 
+_EXPECTED: dict[Any, str] = {int: "a whole number", float: "a number", str: "a text", bool: "True or False"}
+
+
 @dataclass(frozen=True)
 class Argument:
     """One argument of a term or a named method, as a user sees it."""
@@ -79,7 +82,7 @@ class Argument:
     def expected(self) -> str:
         if inspect.isclass(self.type) and issubclass(self.type, Term):
             return f"a {self.type.kind}"
-        return {int: "a whole number", float: "a number", str: "a text", bool: "True or False"}[self.type]
+        return _EXPECTED[self.type]
 
     def _coerce(self, value: Any) -> Any:
         if self.type is bool or isinstance(value, bool):
@@ -169,7 +172,7 @@ def arguments(maker: Callable[..., Any]) -> tuple[Argument, ...]:
         missing = dataclasses.MISSING
         return tuple(
             _argument(f.name, hints[f.name], inspect.Parameter.empty if f.default is missing else f.default)
-            for f in dataclasses.fields(maker)
+            for f in dataclasses.fields(typing.cast(Any, maker))
         )
     target = inspect.unwrap(maker)
     hints = typing.get_type_hints(target, include_extras=True)

@@ -124,7 +124,8 @@ def test_stop_cancels_what_is_in_flight(server: FaultyServer) -> None:
 
 def test_a_wait_that_the_deadline_forbids_is_not_begun() -> None:
     lm = canned(lambda request: httpx.Response(429, headers={"retry-after": "50"}), sleep=lambda seconds: pytest.fail("slept"))
-    assert lm.generate([Request("the sea")], WARM, Allowance(seconds=20))[0].completions == ()
+    with pytest.raises(EngineError, match="429"):
+        lm.generate([Request("the sea")], WARM, Allowance(seconds=20))
 
 
 @pytest.mark.parametrize("tokens", [1, 10, 60, 200])

@@ -150,6 +150,8 @@ class HTTP:
         if self.dialect.many is False:
             jobs = [_Job(i, first, 1) for i, n in enumerate(wanted) for first in range(n)]
         self._run(batch, jobs, ready, draw, done)
+        if batch.trouble and not any(found) and not (allowance and allowance.stopped):
+            raise EngineError(f"no usable reply from {self._caller.url} before the time was over; the last: {batch.trouble}")
         return [_reply(f, r.n, sampling, s) for f, r, s in zip(found, requests, seconds, strict=True)]
 
     def logprobs(self, continuations: Sequence[Continuation]) -> list[Scored]:

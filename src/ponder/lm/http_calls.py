@@ -45,10 +45,16 @@ class Refused(EngineError):
 
 
 class Batch:
-    """One call of the engine: its clock, its allowance, and whether it is to end."""
+    """One call of the engine: its clock, its allowance, and whether it is to end.
+
+    Attributes:
+        failed: set once one of its requests has failed for good.
+        trouble: the last failure of an attempt that the end of the allowance did not cause, "" if there was none.
+    """
 
     def __init__(self, allowance: Allowance | None, closed: threading.Event) -> None:
         self.failed = threading.Event()
+        self.trouble = ""
         self._allowance = allowance or Allowance()
         self._closed = closed
         self._began = time.monotonic()
@@ -158,6 +164,8 @@ class Caller:
         content = json.dumps(body).encode()
         trouble, hint = "", 0.0
         for attempt in range(self._retries + 1):
+            if trouble and batch.left > 0:
+                batch.trouble = self._clean(trouble)
             if (attempt and not self._pause(batch, attempt, hint)) or batch.over():
                 return None
             limit = min(self._timeout, batch.left)

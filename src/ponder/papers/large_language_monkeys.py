@@ -14,8 +14,11 @@ from ponder.bench.plots import coverage_plot
 from ponder.bench.scaling import PowerLaw, beta_coverage, fit_beta, fit_power_law, log_shift
 from ponder.bench.selection import Selection, selection_curve
 from ponder.bench.stats import CoverageCurve, Curve, coverage, pass_at_k
+from ponder.lm.load import DEFAULT, load
 from ponder.papers.monkeys_organism import draw_samples, success_counts
+from ponder.papers.real_model import draw_paths
 from ponder.papers.report import Check, Report, Table
+from ponder.tasks import load as load_task
 
 SLUG = "large-language-monkeys"
 TITLE = "Large Language Monkeys: scaling inference compute with repeated sampling"
@@ -26,6 +29,7 @@ CLAIM = (
 FAMILY: Mapping[str, tuple[float, float]] = {"small": (0.35, 24.0), "middle": (0.35, 6.0), "large": (0.35, 1.5)}
 PROBLEMS, SAMPLES, SEEN = 128, 4096, 256
 KS = tuple(sorted({round(k) for k in np.geomspace(1, SAMPLES, 40)}))
+KS_REAL = (1, 2, 4, 8, 16, 32, 64, 128)
 BETA_FIGURES = ((0.3, 1.0, -0.362, 0.023), (0.3, 3.0, -0.372, 0.012), (0.6, 2.0, -0.602, 0.020))
 UNTESTED = (
     "that a trained model's problems are of this kind. Here they are synthetic, with Beta-distributed success probabilities, for "
@@ -41,7 +45,7 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Measure the claim on problems of Beta-distributed difficulty.
 
     Args:
-        quick: 20 subsets a problem for the selection curves instead of 100.
+        quick: 20 subsets a problem for the selection curves instead of 100, and no part on a real model.
         seed: of all draws.
         out: a folder for the two figures; none are drawn without it.
     """
@@ -49,6 +53,7 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     checks = exact_checks()
     curves, laws, scaling, family = family_part(seed)
     picked, selecting, selection = selection_part(seed, 20 if quick else 100)
+    measured, tables = ([], []) if quick else real_part(seed)
     figures: tuple[Path, ...] = ()
     if out is not None:
         drawn = coverage_plot(curves, out / "coverage", laws, "Coverage of three sizes, and the fitted law")
@@ -58,15 +63,26 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         SLUG,
         TITLE,
         CLAIM,
-        (*checks, *scaling, *selecting),
+        (*checks, *scaling, *selecting, *measured),
         untested=UNTESTED,
-        tables=(family, selection),
+        tables=(family, selection, *tables),
         figures=figures,
         notes=NOTES,
         seed=seed,
         quick=quick,
         seconds=time.perf_counter() - began,
     )
+
+
+def real_part(seed: int) -> tuple[list[Check], list[Table]]:
+    """Coverage of a real small model on times tables: does it grow with samples? Its fit has no gate: 20 problems are few."""
+    task = load_task("times-tables", limit=20, seed=seed)
+    paths = draw_paths(task, 128, load(DEFAULT), seed)
+    curve = coverage((128, [sum(a == p.gold for a in p.answers) for p in paths]), KS_REAL, seed=seed)
+    rows = tuple((k, v, low, high) for k, v, low, high in zip(KS_REAL, curve.values, curve.low, curve.high, strict=True))
+    grown = float(curve.values[-1] - curve.values[0])
+    check = Check(f"{DEFAULT}, 20 times tables: coverage at 128 less at 1", grown, "above 0", grown > 0)
+    return [check], [Table(f"Coverage of {DEFAULT} on times tables, 20 problems x 128 samples", ("k", "coverage", "low", "high"), rows)]
 
 
 def exact_checks() -> list[Check]:

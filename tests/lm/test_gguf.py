@@ -51,6 +51,19 @@ def build(keys: dict[str, bytes] = KEYS, version: int = 3, tensors: int = 2, mag
     return head + b"".join(text(k) + v for k, v in keys.items()) + b"\0" * 64
 
 
+def build_tensors(tensors: list[tuple[bytes, tuple[int, ...], int, bytes]], keys: dict[str, bytes] = KEYS, alignment: int = 32) -> bytes:
+    """A whole file of tensors: name, shape, type, data."""
+    head, table, data = build(keys, tensors=len(tensors))[:-64], b"", b""
+    for name, shape, kind, content in tensors:
+        table += struct.pack("<Q", len(name)) + name + struct.pack(f"<I{len(shape)}Q", len(shape), *shape)
+        table += struct.pack("<IQ", kind, len(data))
+        data += content + b"\0" * (-len(content) % alignment)
+    return head + table + b"\0" * (-len(head + table) % alignment) + data
+
+
+FLOATS = [(b"a", (4, 2), 0, bytes(32)), (b"b", (), 1, b"12"), (b"c", (64,), 2, b"x" * 36)]
+
+
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("gguf") / "model.gguf"
@@ -144,3 +157,43 @@ def test_any_bytes_after_the_magic(file: Path, data: bytes) -> None:
     file.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, 3) + data)
     with contextlib.suppress(InputError):
         gguf.read_header(file)
+
+
+def test_tensors_are_found(file: Path) -> None:
+    aligned = {**KEYS, "general.alignment": scalar("u32", 64)}
+    for keys, alignment in ((KEYS, 32), (aligned, 64)):
+        data = build_tensors(FLOATS, keys, alignment)
+        file.write_bytes(data)
+        layout = gguf.read_layout(file)
+        assert (layout.alignment, layout.data_at % alignment) == (alignment, 0)
+        assert data[layout.metadata_end :].startswith(struct.pack("<Q", 1) + b"a")
+        found = [data[layout.data_at + t.offset :][: t.size] for t in layout.tensors]
+        assert [(t.name, t.shape, t.type, content) for t, content in zip(layout.tensors, found, strict=True)] == FLOATS
+
+
+BAD_TENSORS = {
+    "cut short": (build_tensors(FLOATS)[:-60], "outside the file"),
+    "unknown type": (build_tensors([(b"a", (4,), 77, b"")]), "unknown type 77"),
+    "many axes": (build_tensors([(b"a", (1,) * 5, 0, bytes(4))]), "5 axes"),
+    "no weights": (build_tensors([(b"a", (0, 4), 0, b"")]), "shape"),
+    "huge": (build_tensors([(b"a", (2**63, 2**63), 0, b"")]), "outside the file"),
+    "half a block": (build_tensors([(b"a", (16, 2), 2, bytes(18))]), "shape"),
+    "not aligned": (build_tensors(FLOATS, alignment=8), "not aligned"),
+    "alignment 3": (build_tensors(FLOATS, {**KEYS, "general.alignment": scalar("u32", 3)}), "power of 2"),
+    "alignment 0": (build_tensors(FLOATS, {**KEYS, "general.alignment": scalar("u32", 0)}), "power of 2"),
+    "no table": (build(tensors=5)[:-64], "cut short"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_TENSORS)
+def test_impossible_tensors_are_refused(file: Path, name: str) -> None:
+    data, message = BAD_TENSORS[name]
+    file.write_bytes(data)
+    with pytest.raises(InputError, match=message):
+        gguf.read_layout(file)
+
+
+def test_block_sizes_are_those_of_the_format() -> None:
+    sizes = pytest.importorskip("gguf").GGML_QUANT_SIZES
+    known = {int(kind): size for kind, size in sizes.items()}
+    assert gguf._BLOCKS == {kind: known[kind] for kind in gguf._BLOCKS}

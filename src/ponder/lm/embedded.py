@@ -22,6 +22,7 @@ from ponder.core.errors import EngineError, InputError, need
 from ponder.core.language import Completion, Continuation, FinishReason, Prompt, Reply, Request, Sampling, Scored
 from ponder.core.seeds import derive
 from ponder.lm.gguf import read_header
+from ponder.lm.widen import readable
 
 GROUP = 16
 """Samples of one prompt that one engine request draws; measured best between 1 and 64 on two cores."""
@@ -212,6 +213,7 @@ class Embedded:
     def __init__(self, path: str | Path, *, name: str = "", cache_gb: int = 2, exact: bool = False, price: Price | None = None) -> None:
         self.path = Path(path)
         self.header = read_header(self.path)
+        self._weights = readable(self.path)
         self.context_length: int = self.header.context_length or 2048
         self.name = name or f"embedded:{self.path.name}"
         self.price = price
@@ -235,7 +237,7 @@ class Embedded:
         config.max_num_seqs = 256
         hints = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
         try:
-            return self._genai.ContinuousBatchingPipeline(str(self.path), config, "CPU", hints if self._exact else {})
+            return self._genai.ContinuousBatchingPipeline(str(self._weights), config, "CPU", hints if self._exact else {})
         except Exception as error:
             raise EngineError(f"the embedded engine cannot load {self.path}: {str(error).splitlines()[0]}") from error
 

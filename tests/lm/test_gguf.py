@@ -196,4 +196,4 @@ def test_impossible_tensors_are_refused(file: Path, name: str) -> None:
 def test_block_sizes_are_those_of_the_format() -> None:
     sizes = pytest.importorskip("gguf").GGML_QUANT_SIZES
     known = {int(kind): size for kind, size in sizes.items()}
-    assert gguf._BLOCKS == {kind: known[kind] for kind in gguf._BLOCKS}
+    assert {kind: known[kind] for kind in gguf._BLOCKS} == gguf._BLOCKS

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.lm.test_gguf import build, build_tensors
 
 from ponder.core.errors import InputError, PonderError
 from ponder.core.language import Continuation
 from ponder.lm import widen
 from ponder.lm.embedded import Embedded
 from ponder.lm.gguf import Tensor, read_layout
-from tests.lm.test_gguf import build, build_tensors, string
 
 RNG = np.random.default_rng(0)
 

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ponder.core.budget import Allowance, Price
 from ponder.core.errors import EngineError, InputError, need
 from ponder.core.language import Completion, Continuation, FinishReason, Prompt, Reply, Request, Sampling, Scored
@@ -37,7 +39,6 @@ TEMPLATE = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfo
 class _Job:
     """One engine request: up to GROUP samples of one prompt, and what has come of it."""
 
-    ids: Any  # the pipeline's own tensor type
     tokens: tuple[int, ...]
     config: Any
     n: int
@@ -71,8 +72,8 @@ class _Batch:
 class _Owner:
     """The thread that owns a pipeline. Jobs come in through a queue; nothing else touches the pipeline's scheduler."""
 
-    def __init__(self, pipeline: Any) -> None:
-        self._pipeline = pipeline
+    def __init__(self, pipeline: Any, tensor: Callable[[tuple[int, ...]], Any]) -> None:
+        self._pipeline, self._tensor = pipeline, tensor
         self._inbox: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
         self._waiting: list[_Job] = []
         self._running: list[_Job] = []
@@ -147,7 +148,7 @@ class _Owner:
     def _start(self, job: _Job) -> None:
         self._next += 1
         try:
-            job.handle = self._pipeline.add_request(self._next, job.ids, job.config)
+            job.handle = self._pipeline.add_request(self._next, self._tensor(job.tokens), job.config)
         except Exception as error:
             self._end(job, f"the engine refused the request: {error}")
             return
@@ -223,7 +224,8 @@ class Embedded:
         self._tokenizer = pipeline.get_tokenizer()
         if not self._tokenizer.chat_template:
             self._tokenizer.set_chat_template(TEMPLATE)
-        self._owner: _Owner | None = _Owner(pipeline)
+        self._tokenizing = threading.Lock()
+        self._owner: _Owner | None = _Owner(pipeline, self._tensor)
         self._scorer: _Owner | None = None
         self._lock = threading.Lock()
         self._seen: OrderedDict[int, None] = OrderedDict()
@@ -241,33 +243,40 @@ class Embedded:
         except Exception as error:
             raise EngineError(f"the embedded engine cannot load {self.path}: {str(error).splitlines()[0]}") from error
 
-    def encode(self, prompt: Prompt, prefix: str = "") -> Any:
-        """Token ids, shape (1, tokens), as the engine's tensor; chat turns go through the model's own template.
+    def encode(self, prompt: Prompt, prefix: str = "") -> tuple[int, ...]:
+        """Token ids of a prompt; chat turns go through the model's own template.
 
         Raises:
             InputError: if the prompt leaves no room for one token in the model's context.
         """
-        if isinstance(prompt, str):
-            text = prompt + prefix
-        else:
-            turns = [{"role": m.role, "content": m.content} for m in prompt]
-            text = self._tokenizer.apply_chat_template(turns, add_generation_prompt=True) + prefix
-        ids = self._tokenizer.encode(text, add_special_tokens=False).input_ids
-        if ids.shape[1] >= self.context_length:
-            raise InputError(f"the prompt has {ids.shape[1]} tokens; {self.name} takes at most {self.context_length - 1}")
-        if ids.shape[1] == 0:
+        # One thread at a time, and no tensor of the tokenizer's leaves this block: with many threads in it at once it has
+        # been seen to wait for ever while it held the interpreter's lock.
+        with self._tokenizing:
+            if isinstance(prompt, str):
+                text = prompt + prefix
+            else:
+                turns = [{"role": m.role, "content": m.content} for m in prompt]
+                text = self._tokenizer.apply_chat_template(turns, add_generation_prompt=True) + prefix
+            tokens = tuple(self._tokenizer.encode(text, add_special_tokens=False).input_ids.data[0].tolist())
+        if len(tokens) >= self.context_length:
+            raise InputError(f"the prompt has {len(tokens)} tokens; {self.name} takes at most {self.context_length - 1}")
+        if not tokens:
             raise InputError("the prompt has no tokens")
-        return ids
+        return tokens
+
+    @staticmethod
+    def _tensor(tokens: tuple[int, ...]) -> Any:
+        return need("openvino", "all").Tensor(np.array([tokens], dtype=np.int64))
 
     def generate(self, requests: Sequence[Request], sampling: Sampling, allowance: Allowance | None = None) -> list[Reply]:
         """Draw completions for a batch; see `LM.generate`. At temperature 0 one is drawn and repeated, billed once."""
         batch = _Batch(allowance or Allowance())
         jobs_of: list[list[_Job]] = []
         for request in requests:
-            ids = self.encode(request.prompt, request.prefix)
+            tokens = self.encode(request.prompt, request.prefix)
             n = 1 if sampling.temperature == 0 else request.n
             groups = [(first, min(GROUP, n - first)) for first in range(0, n, GROUP)]
-            jobs = [self._job(ids, sampling, size, derive(request.seed, (first,)), batch) for first, size in groups]
+            jobs = [self._job(tokens, sampling, size, derive(request.seed, (first,)), batch) for first, size in groups]
             jobs_of.append(jobs)
             batch.jobs += jobs
         if batch.jobs:
@@ -279,13 +288,11 @@ class Embedded:
         batch = _Batch(Allowance())
         starts: list[int] = []
         for c in continuations:
-            before = self.encode(c.prompt)
-            ids = self.encode(c.prompt, c.text)
-            known = _ints(before)
-            tokens = _ints(ids)
+            known = self.encode(c.prompt)
+            tokens = self.encode(c.prompt, c.text)
             shared = next((i for i, (a, b) in enumerate(zip(known, tokens, strict=False)) if a != b), len(known))
             starts.append(min(shared, len(tokens) - 1))
-            job = self._job(ids, Sampling(temperature=0), 1, 0, batch)
+            job = self._job(tokens, Sampling(temperature=0), 1, 0, batch)
             job.config.max_new_tokens, job.config.echo = 0, True
             batch.jobs.append(job)
         if batch.jobs:
@@ -315,14 +322,13 @@ class Embedded:
         self._running_owner()
         with self._lock:
             if self._scorer is None:
-                self._scorer = _Owner(self._pipeline(caching=False))
+                self._scorer = _Owner(self._pipeline(caching=False), self._tensor)
                 self._closer.detach()
                 self._closer = weakref.finalize(self, _close_all, [self._owner, self._scorer])
             return self._scorer
 
-    def _job(self, ids: Any, sampling: Sampling, n: int, seed: int, batch: _Batch) -> _Job:
-        tokens = _ints(ids)
-        return _Job(ids, tokens, self._config(sampling, n, seed, len(tokens)), n, lambda output: self._billed(output, sampling), batch)
+    def _job(self, tokens: tuple[int, ...], sampling: Sampling, n: int, seed: int, batch: _Batch) -> _Job:
+        return _Job(tokens, self._config(sampling, n, seed, len(tokens)), n, lambda output: self._billed(output, sampling), batch)
 
     def _config(self, sampling: Sampling, n: int, seed: int, prompt_tokens: int) -> Any:
         config = self._genai.GenerationConfig()
@@ -357,7 +363,8 @@ class Embedded:
         reasons: dict[str, FinishReason] = {"STOP": "stop", "LENGTH": "length"}
         ids = tuple(int(t) for t in output.generated_ids)
         values = tuple(min(0.0, float(x)) for x in output.generated_log_probs[: len(ids)])
-        text = self._tokenizer.decode(list(ids), skip_special_tokens=True) if ids else ""
+        with self._tokenizing:
+            text = self._tokenizer.decode(list(ids), skip_special_tokens=True) if ids else ""
         finish = reasons.get(output.finish_reason.name, "cancelled")
         for stop in sampling.stop:  # a cancelled completion may hold the beginning of a cut; a finished one never does
             text = text.split(stop, 1)[0]
@@ -382,10 +389,6 @@ class Embedded:
             while len(self._seen) > 2000 * self._cache_gb:
                 self._seen.popitem(last=False)
             return hit
-
-
-def _ints(ids: Any) -> tuple[int, ...]:
-    return tuple(int(t) for t in ids.data[0])
 
 
 def _close_all(owners: list[_Owner]) -> None:

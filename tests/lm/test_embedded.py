@@ -14,7 +14,7 @@ from ponder.core.errors import EngineError, InputError
 from ponder.core.language import Continuation, Message, Request, Sampling
 from ponder.front import ask
 from ponder.lm.embedded import GROUP, Embedded
-from ponder.lm.testing import CHECKS
+from ponder.lm.testing import CHECKS, EXACT_CHECKS, SCORE_CHECKS
 
 pytestmark = pytest.mark.model
 
@@ -29,7 +29,7 @@ def lm(model_path: Path) -> Iterator[Embedded]:
     engine.close()
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.__name__)
+@pytest.mark.parametrize("check", [*CHECKS, *EXACT_CHECKS, *SCORE_CHECKS], ids=lambda c: c.__name__)
 def test_conformance(lm: Embedded, check) -> None:
     check(lm)
 
@@ -69,9 +69,9 @@ def test_a_long_prompt_is_read_once_for_all_its_forks(lm: Embedded) -> None:
 def test_the_end_of_the_tokens_cancels_and_keeps_what_was_drawn(lm: Embedded) -> None:
     allowance = Allowance(tokens=150)
     (reply,) = lm.generate([Request(CHAT, n=16, seed=1)], Sampling(max_tokens=200), allowance)
-    assert len(reply.completions) == 16
+    assert 8 < len(reply.completions) <= 16
     assert any(c.finish == "cancelled" and c.text for c in reply.completions)
-    assert reply.prompt_tokens + reply.tokens_out <= 150 + 2 * 16
+    assert reply.prompt_tokens + reply.tokens_out <= 150 + 16
 
 
 def test_stop_from_another_thread_ends_a_call(lm: Embedded) -> None:
@@ -135,5 +135,5 @@ def test_a_closed_engine_says_so(model_path: Path) -> None:
 
 def test_a_question_is_answered_within_its_budget(lm: Embedded) -> None:
     result = ask("What is 7 * 8?", model=lm, method="sample(16) | vote()", budget="600 tokens")
-    assert 100 < result.bill.tokens <= 600 + 2 * 16
+    assert 100 < result.bill.tokens <= 600 + 16
     assert result.bill.calls == 1

@@ -1,0 +1,172 @@
+"""The thread that owns an OpenVINO GenAI pipeline: jobs of many callers come in, share its batches, and go out."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ponder.core.budget import Allowance
+from ponder.core.errors import EngineError
+
+LONG = 128
+"""Tokens of a common beginning from which a batch waits for its first prompt to be read, so that the others find it cached."""
+
+
+@dataclass
+class Job:
+    """One engine request: up to GROUP samples of one prompt, and what has come of it."""
+
+    tokens: tuple[int, ...]
+    billed: int  # prompt tokens that are billed with it: once a prompt
+    config: Any
+    n: int
+    batch: Batch
+    handle: Any = None
+    outputs: list[Any] | None = None
+    stopped: bool = False
+    told: int = 0
+    error: str = ""
+    seconds: float = 0.0
+
+    def take(self, tokens: int) -> None:
+        """Tell the allowance of tokens, or of fewer than were told before."""
+        self.told += tokens
+        self.batch.allowance.take(tokens)
+
+
+@dataclass
+class Batch:
+    """The jobs of one call; `done` is set when all have ended."""
+
+    allowance: Allowance
+    began: float = field(default_factory=time.monotonic)
+    jobs: list[Job] = field(default_factory=list[Job])
+    left: int = 0
+    cancelled: bool = False
+    done: threading.Event = field(default_factory=threading.Event)
+
+
+class Owner:
+    """The thread that owns a pipeline. Jobs come in through a queue; nothing else touches the pipeline's scheduler."""
+
+    def __init__(self, pipeline: Any, tensor: Callable[[tuple[int, ...]], Any]) -> None:
+        self._pipeline, self._tensor = pipeline, tensor
+        self._inbox: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
+        self._waiting: list[Job] = []
+        self._running: list[Job] = []
+        self._leaders: dict[tuple[int, ...], Job] = {}
+        self._next = 0
+        self._failed = ""
+        self._thread = threading.Thread(target=self._run, name="ponder-embedded", daemon=True)
+        self._thread.start()
+
+    def submit(self, batch: Batch) -> None:
+        """Run a batch and wait for it; an interrupted wait cancels the batch, so that nothing keeps running unseen."""
+        batch.left = len(batch.jobs)
+        if not self._thread.is_alive():
+            raise EngineError("the embedded engine is closed")
+        self._inbox.put(batch)
+        try:
+            while not batch.done.wait(timeout=60):
+                if not self._thread.is_alive():
+                    raise EngineError(f"the embedded engine died: {self._failed or 'its thread ended'}")
+        except BaseException:
+            batch.cancelled = True
+            raise
+
+    def close(self) -> None:
+        self._inbox.put(None)
+        if threading.current_thread() is not self._thread:
+            self._thread.join(timeout=30)
+
+    def _run(self) -> None:
+        """Step while anything is pending; the pipeline is freed by the thread that used it."""
+        open_ = True
+        while open_ or self._running or self._waiting:
+            idle = not self._running and not self._waiting
+            try:
+                batch = self._inbox.get(block=idle)
+                if batch is None:
+                    open_ = False
+                    for job in self._waiting + self._running:
+                        job.batch.cancelled = True
+                else:
+                    self._waiting += batch.jobs
+                continue  # take all that is there before the next step
+            except queue.Empty:
+                pass
+            try:
+                self._admit()
+                if self._pipeline.has_non_finished_requests():
+                    self._pipeline.step()
+                self._collect()
+            except Exception as error:  # the pipeline is broken: nothing may wait for it for ever
+                self._failed = str(error)
+                for job in self._waiting + self._running:
+                    self._end(job, f"the engine failed: {error}")
+                self._waiting, self._running = [], []
+        del self._pipeline
+
+    def _admit(self) -> None:
+        """Start waiting jobs; of those that share a long beginning, one leads and the others wait until it has been read."""
+        held: list[Job] = []
+        for job in self._waiting:
+            if self._over(job.batch):
+                self._end(job)
+                continue
+            head = job.tokens[:LONG]
+            if len(head) == LONG:
+                leader = self._leaders.setdefault(head, job)
+                if leader is not job:
+                    held.append(job)
+                    continue
+            self._start(job)
+        self._waiting = held
+
+    def _start(self, job: Job) -> None:
+        self._next += 1
+        try:
+            job.handle = self._pipeline.add_request(self._next, self._tensor(job.tokens), job.config)
+        except Exception as error:
+            self._end(job, f"the engine refused the request: {error}")
+            return
+        self._running.append(job)
+        job.take(job.billed)
+
+    def _collect(self) -> None:
+        self._leaders.clear()  # one step reads up to thousands of prompt tokens: leaders are read by now, or nearly
+        running: list[Job] = []
+        for job in self._running:
+            if job.handle.get_status().name == "RUNNING":
+                job.take(job.n)  # an upper bound until the job ends: samples of the group that have ended are counted on
+                if self._over(job.batch):
+                    job.handle.stop()  # what it has drawn can be read after the next step
+                    job.stopped = True
+                running.append(job)
+            else:
+                self._finish(job)
+        self._running = running
+
+    def _over(self, batch: Batch) -> bool:
+        return batch.cancelled or batch.allowance.over(time.monotonic() - batch.began)
+
+    def _finish(self, job: Job) -> None:
+        if job.handle.can_read():  # a stopped request, too, gives what it has drawn
+            job.outputs = list(job.handle.read_all())
+            job.take(job.billed + sum(len(o.generated_ids) for o in job.outputs) - job.told)
+        elif not job.stopped:
+            self._end(job, "the engine has no room for this prompt: make its cache larger (cache_gb)")
+            return
+        self._end(job)
+
+    def _end(self, job: Job, error: str = "") -> None:
+        job.error = error
+        job.seconds = time.monotonic() - job.batch.began
+        job.handle = None
+        job.batch.left -= 1
+        if job.batch.left == 0:
+            job.batch.done.set()

@@ -117,7 +117,7 @@ def dequantise_q4_k(blocks: Bytes) -> Floats:
     least = np.concatenate([high & 63, (rest >> 4) | (high >> 6 << 4)], axis=1)
     steps = _nibbles(blocks[:, 16:].reshape(-1, 32)).reshape(-1, 8, 32)
     weights = (_half(blocks, 0) * scales)[:, :, None] * steps - (_half(blocks, 2) * least)[:, :, None]
-    return weights.reshape(-1, 32)
+    return weights.reshape(-1, 32).astype(np.float32)
 
 
 def quantise(weights: Floats) -> Bytes:

@@ -14,7 +14,7 @@ from ponder.core.errors import EngineError, InputError
 from ponder.core.language import Continuation, Message, Request, Sampling
 from ponder.front import ask
 from ponder.lm.embedded import GROUP, Embedded
-from ponder.lm.testing import CHECKS, EXACT_CHECKS, SCORE_CHECKS
+from ponder.lm.testing import CHECKS, EXACT_CHECKS, SCORE_CHECKS, check_closing, check_stop_is_a_cut
 
 pytestmark = pytest.mark.model
 
@@ -29,9 +29,22 @@ def lm(model_path: Path) -> Iterator[Embedded]:
     engine.close()
 
 
-@pytest.mark.parametrize("check", [*CHECKS, *EXACT_CHECKS, *SCORE_CHECKS], ids=lambda c: c.__name__)
+@pytest.fixture(scope="module")
+def exact(model_path: Path) -> Iterator[Embedded]:
+    engine = Embedded(model_path, exact=True)
+    yield engine
+    engine.close()
+
+
+@pytest.mark.parametrize("check", [*CHECKS, check_stop_is_a_cut, *SCORE_CHECKS], ids=lambda c: c.__name__)
 def test_conformance(lm: Embedded, check) -> None:
     check(lm)
+
+
+@pytest.mark.parametrize("check", EXACT_CHECKS, ids=lambda c: c.__name__)
+def test_float32_repeats_what_it_drew_in_any_company(exact: Embedded, check) -> None:
+    """With 8-bit arithmetic a batch's other members move the last bits, and now and then a token."""
+    check(exact)
 
 
 def test_samples_beyond_a_group_differ_and_are_repeatable(lm: Embedded) -> None:
@@ -127,8 +140,7 @@ def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
 
 def test_a_closed_engine_says_so(model_path: Path) -> None:
     engine = Embedded(model_path)
-    engine.close()
-    engine.close()
+    check_closing(engine)
     with pytest.raises(EngineError, match="closed"):
         engine.generate([Request("a")], Sampling())
 
@@ -137,3 +149,41 @@ def test_a_question_is_answered_within_its_budget(lm: Embedded) -> None:
     result = ask("What is 7 * 8?", model=lm, method="sample(16) | vote()", budget="600 tokens")
     assert 100 < result.bill.tokens <= 600 + 16
     assert result.bill.calls == 1
+
+
+def test_a_stop_string_that_does_not_occur_changes_nothing(lm: Embedded) -> None:
+    """The second one begins with what texts end in: a cut may not take that for its beginning."""
+    request = Request(SHOTS, n=GROUP, seed=5)
+    one, two = (
+        lm.generate([request], Sampling(temperature=1.2, max_tokens=30, stop=stop))[0].completions for stop in (("\n",), ("\n", "4 apples"))
+    )
+    assert [c.text for c in one] == [c.text for c in two]
+    assert any(c.text.endswith("4") for c in one)
+
+
+def test_the_tokens_of_a_stop_string_are_billed_and_told(lm: Embedded) -> None:
+    """The engine leaves tokens of nothing but white space out of what it returns; they were generated all the same."""
+    meter = Meter(Budget())
+    told: list[int] = []
+    allowance = meter.allowance()
+    allowance.take = told.append
+    (reply,) = lm.generate([Request(SHOTS, n=GROUP + 4, seed=5)], Sampling(temperature=0.7, max_tokens=30, stop=("\n",)), allowance)
+    assert sum(told) == reply.prompt_tokens + reply.tokens_out
+    stopped = [c for c in reply.completions if c.finish == "stop"]
+    assert len(stopped) > GROUP // 2
+    assert [c.tokens - len(c.token_ids) for c in stopped] == [int(c.token_ids[-1] not in lm._ends) for c in stopped]
+    assert all(c.tokens == len(c.token_ids) == 30 for c in reply.completions if c.finish == "length")
+
+
+def test_a_text_that_would_merge_with_its_prompt_is_scored_apart_from_it(lm: Embedded) -> None:
+    whole, merged = lm.logprobs([Continuation("The capital of", " France"), Continuation("The capital of Fr", "ance")])
+    assert (len(whole.logprobs), whole.prompt_tokens) == (1, 4)
+    assert merged.prompt_tokens == len(lm.encode("The capital of Fr")) + len(merged.logprobs)
+    assert sum(merged.logprobs) < sum(whole.logprobs)
+
+
+def test_raw_texts_begin_as_the_file_asks_and_chats_as_their_template_does(lm: Embedded, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, chat = lm.encode("Hello"), lm.encode(CHAT)
+    monkeypatch.setattr(lm, "_begin", (1,))
+    assert lm.encode("Hello") == (1, *plain)
+    assert lm.encode(CHAT) == chat

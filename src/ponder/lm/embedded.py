@@ -67,6 +67,10 @@ class Embedded:
         if not self._tokenizer.chat_template:
             self._tokenizer.set_chat_template(TEMPLATE)
         self._tokenizing = threading.Lock()
+        self._begin = (self._tokenizer.get_bos_token_id(),) if self.header.metadata.get("tokenizer.ggml.add_bos_token") is True else ()
+        self._ends = {*pipeline.get_config().stop_token_ids, self._tokenizer.get_eos_token_id()}
+        self._vocabulary: dict[bytes, int] = {}
+        self._holders: dict[str, set[int]] = {}
         self._owner: Owner | None = Owner(pipeline, self._tensor)
         self._scorer: Owner | None = None
         self._lock = threading.Lock()
@@ -88,18 +92,25 @@ class Embedded:
     def encode(self, prompt: Prompt, prefix: str = "") -> tuple[int, ...]:
         """Token ids of a prompt; chat turns go through the model's own template.
 
+        A raw text begins with the model's beginning-of-text token if its file asks for it; templates write their own.
+
         Raises:
             InputError: if the prompt leaves no room for one token in the model's context.
         """
+        if isinstance(prompt, str):
+            return self._fitting(self._begin + self._ids(prompt + prefix))
+        turns = [{"role": m.role, "content": m.content} for m in prompt]
+        with self._tokenizing:
+            text = self._tokenizer.apply_chat_template(turns, add_generation_prompt=True)
+        return self._fitting(self._ids(text + prefix))
+
+    def _ids(self, text: str) -> tuple[int, ...]:
         # One thread at a time, and no tensor of the tokenizer's leaves this block: with many threads in it at once it has
         # been seen to wait for ever while it held the interpreter's lock.
         with self._tokenizing:
-            if isinstance(prompt, str):
-                text = prompt + prefix
-            else:
-                turns = [{"role": m.role, "content": m.content} for m in prompt]
-                text = self._tokenizer.apply_chat_template(turns, add_generation_prompt=True) + prefix
-            tokens = tuple(self._tokenizer.encode(text, add_special_tokens=False).input_ids.data[0].tolist())
+            return tuple(self._tokenizer.encode(text, add_special_tokens=False).input_ids.data[0].tolist())
+
+    def _fitting(self, tokens: tuple[int, ...]) -> tuple[int, ...]:
         if len(tokens) >= self.context_length:
             raise InputError(f"the prompt has {len(tokens)} tokens; {self.name} takes at most {self.context_length - 1}")
         if not tokens:
@@ -137,10 +148,10 @@ class Embedded:
         batch = Batch(Allowance())
         starts: list[int] = []
         for c in continuations:
-            known = self.encode(c.prompt)
-            tokens = self.encode(c.prompt, c.text)
-            shared = next((i for i, (a, b) in enumerate(zip(known, tokens, strict=False)) if a != b), len(known))
-            starts.append(min(shared, len(tokens) - 1))
+            known, tokens = self.encode(c.prompt), self.encode(c.prompt, c.text)
+            if tokens[: len(known)] != known or len(tokens) == len(known):  # read together they would merge; drawing keeps them apart
+                tokens = self._fitting(known + self._ids(c.text))
+            starts.append(len(known))
             job = self._job(tokens, len(tokens), Sampling(temperature=0), 1, 0, batch)
             job.config.max_new_tokens, job.config.echo = 0, True
             batch.jobs.append(job)
@@ -187,6 +198,7 @@ class Embedded:
         if sampling.stop:
             config.stop_strings = set(sampling.stop)
             config.include_stop_str_in_output = True  # the engine drops whole tokens; the text is cut here instead
+            config.stop_token_ids = self._ends.union(*map(self._holding, sampling.stop))
         config.do_sample = sampling.temperature > 0
         if config.do_sample:
             config.temperature = sampling.temperature
@@ -202,27 +214,41 @@ class Embedded:
         if errors:
             raise EngineError(errors[0])
         started = [job for job in jobs if job.outputs is not None]
-        completions = [self._completion(output, sampling) for job in started for output in job.outputs or ()]
+        completions = [
+            self._completion(output, tokens, sampling)
+            for job in started
+            for output, tokens in zip(job.outputs or (), job.drawn, strict=True)
+        ]
         if sampling.temperature == 0 and completions:
             completions += [replace(completions[0], tokens=0)] * (request.n - 1)
         cached = self._cached(jobs[0].tokens) if started else 0
         prompt_tokens = len(jobs[0].tokens) if started else 0
         return Reply(tuple(completions), prompt_tokens, cached, max(job.seconds for job in jobs))
 
-    def _completion(self, output: Any, sampling: Sampling) -> Completion:
+    def _holding(self, text: str) -> set[int]:
+        """Tokens that hold a text whole. They end a completion by themselves, and the engine leaves such tokens in."""
+        with self._tokenizing:
+            if not self._vocabulary:
+                self._vocabulary = dict(self._tokenizer.get_vocab())
+            if text not in self._holders:
+                wanted = text.encode(errors="replace")
+                self._holders[text] = {i for token, i in self._vocabulary.items() if wanted in token}
+            return self._holders[text]
+
+    def _completion(self, output: Any, tokens: int, sampling: Sampling) -> Completion:
         """The text up to the first stop string, with the whole tokens before it; every generated token is billed."""
         reasons: dict[str, FinishReason] = {"STOP": "stop", "LENGTH": "length"}
-        drawn = [int(t) for t in output.generated_ids]
-        with self._tokenizing:
-            whole = text = self._decode(drawn)
-            ended = output.finish_reason.name == "STOP" and (not drawn or drawn[-1] != self._tokenizer.get_eos_token_id())
-            text = _cut(text, sampling.stop, ended)
-            kept = len(drawn)
-            while text != whole and kept and len(self._decode(drawn[:kept])) > len(text):
-                kept -= 1
-        values = tuple(min(0.0, float(x)) for x in output.generated_log_probs[:kept])
+        ids = [int(t) for t in output.generated_ids]
         finish = reasons.get(output.finish_reason.name, "cancelled")
-        return Completion(text, len(drawn), finish, tuple(drawn[:kept]), values if len(values) == kept else None)
+        with self._tokenizing:
+            text = self._decode(ids)
+            place = _stop_place(text, sampling.stop, finish == "stop" and not (ids and ids[-1] in self._ends))
+            if place is not None:
+                text, finish = text[:place], "stop"
+                while not text.startswith(self._decode(ids)):
+                    ids.pop()
+        values = tuple(min(0.0, float(x)) for x in output.generated_log_probs[: len(ids)])
+        return Completion(text, tokens, finish, tuple(ids), values if len(values) == len(ids) else None)
 
     def _decode(self, ids: list[int]) -> str:
         return self._tokenizer.decode(ids, skip_special_tokens=True) if ids else ""
@@ -242,12 +268,17 @@ class Embedded:
             return hit
 
 
-def _cut(text: str, stops: tuple[str, ...], ended: bool) -> str:
-    """The text before the first stop string. Where one `ended` it, the engine may have dropped the token that completes it."""
+def _stop_place(text: str, stops: Sequence[str], ended: bool) -> int | None:
+    """Where the first stop string begins; None if there is none.
+
+    Where one `ended` the text, the engine has taken away tokens of nothing but the white space at its end.
+    """
     places = [text.find(stop) for stop in stops if stop in text]
     if not places and ended:
-        places = [len(text) - k for stop in stops for k in range(1, len(stop)) if text.endswith(stop[:k])]
-    return text[: min(places)] if places else text
+        bare = text.rstrip(" \n")
+        cores = [stop.rstrip(" \n") for stop in stops if stop[-1] in " \n"]
+        places = [len(bare) - len(core) for core in cores if core and bare.endswith(core)]
+    return min(places, default=None)
 
 
 def _close_all(owners: list[Owner]) -> None:

@@ -27,6 +27,7 @@ class Job:
     batch: Batch
     handle: Any = None
     outputs: list[Any] | None = None
+    drawn: list[int] = field(default_factory=list[int])  # tokens generated for each output
     stopped: bool = False
     told: int = 0
     error: str = ""
@@ -60,28 +61,35 @@ class Owner:
         self._running: list[Job] = []
         self._leaders: dict[tuple[int, ...], Job] = {}
         self._next = 0
-        self._failed = ""
+        self._gate = threading.RLock()
+        self._ended = ""
         self._thread = threading.Thread(target=self._run, name="ponder-embedded", daemon=True)
         self._thread.start()
 
     def submit(self, batch: Batch) -> None:
         """Run a batch and wait for it; an interrupted wait cancels the batch, so that nothing keeps running unseen."""
         batch.left = len(batch.jobs)
-        if not self._thread.is_alive():
-            raise EngineError("the embedded engine is closed")
-        self._inbox.put(batch)
+        with self._gate:  # nothing comes in behind the end
+            if self._ended:
+                raise EngineError(self._ended)
+            self._inbox.put(batch)
         try:
-            while not batch.done.wait(timeout=60):
-                if not self._thread.is_alive():
-                    raise EngineError(f"the embedded engine died: {self._failed or 'its thread ended'}")
+            while not batch.done.wait(timeout=1):  # without a timeout some systems cannot interrupt it
+                pass
         except BaseException:
             batch.cancelled = True
             raise
 
     def close(self) -> None:
-        self._inbox.put(None)
+        self._end_with("the embedded engine is closed")
         if threading.current_thread() is not self._thread:
             self._thread.join(timeout=30)
+
+    def _end_with(self, reason: str) -> None:
+        with self._gate:
+            if not self._ended:
+                self._ended = reason
+                self._inbox.put(None)
 
     def _run(self) -> None:
         """Step while anything is pending; the pipeline is freed by the thread that used it."""
@@ -104,11 +112,14 @@ class Owner:
                 if self._pipeline.has_non_finished_requests():
                     self._pipeline.step()
                 self._collect()
-            except Exception as error:  # the pipeline is broken: nothing may wait for it for ever
-                self._failed = str(error)
+            except Exception as error:  # the pipeline is in no known state: nothing may wait for it, now or later
+                self._end_with(f"the embedded engine died: {error}")
+                while open_ and (batch := self._inbox.get()):
+                    self._waiting += batch.jobs
                 for job in self._waiting + self._running:
-                    self._end(job, f"the engine failed: {error}")
-                self._waiting, self._running = [], []
+                    if not job.seconds:  # it has not ended
+                        self._end(job, f"the embedded engine died: {error}")
+                break
         del self._pipeline
 
     def _admit(self) -> None:
@@ -157,7 +168,8 @@ class Owner:
     def _finish(self, job: Job) -> None:
         if job.handle.can_read():  # a stopped request, too, gives what it has drawn
             job.outputs = list(job.handle.read_all())
-            job.take(job.billed + sum(len(o.generated_ids) for o in job.outputs) - job.told)
+            job.drawn = _drawn(job.outputs, job.handle.get_perf_metrics().get_num_generated_tokens(), job.config)
+            job.take(job.billed + sum(job.drawn) - job.told)
         elif not job.stopped:
             self._end(job, "the engine has no room for this prompt: make its cache larger (cache_gb)")
             return
@@ -170,3 +182,21 @@ class Owner:
         job.batch.left -= 1
         if job.batch.left == 0:
             job.batch.done.set()
+
+
+def _drawn(outputs: list[Any], counted: int, config: Any) -> list[int]:
+    """Tokens that were generated for each output.
+
+    The pipeline takes the white space at a stop string's end away again. What it `counted` for the request holds those tokens,
+    but counts the first step once for all samples. The missing ones belong to samples that a stop string ended.
+    """
+    kept = [len(o.generated_ids) for o in outputs]
+    ended = [i for i, o in enumerate(outputs) if o.finish_reason.name == "STOP" and not _by_token(o, config)] if config.stop_strings else []
+    missing = counted + len(outputs) - 1 - sum(kept)
+    for k in range(missing if ended else 0):
+        kept[ended[k % len(ended)]] += 1
+    return kept
+
+
+def _by_token(output: Any, config: Any) -> bool:
+    return bool(output.generated_ids) and output.generated_ids[-1] in config.stop_token_ids

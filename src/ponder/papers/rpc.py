@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ponder.bench.plots import coverage_plot
+from ponder.bench.stats import Curve
 from ponder.core.context import Context
 from ponder.core.population import Population
 from ponder.core.problem import Candidate, Problem
@@ -50,11 +52,12 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     Args:
         quick: 4 subsets a problem instead of 20, fewer Monte Carlo draws, and no part on a real model.
         seed: of all draws.
-        out: a folder for figures; this reproduction makes tables only.
+        out: a folder for the figures, accuracy against samples for each policy; none are drawn without it.
     """
     began = time.perf_counter()
     checks = [*identity_checks(200_000 if quick else 1_000_000, seed), fixture_check()]
     tables: list[Table] = []
+    figures: list[Path] = []
     for paths, problems in SIZES:
         rng = np.random.default_rng([seed, paths])
         trees = [tree_policy(paths, rng) for _ in range(problems)]
@@ -63,6 +66,8 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         results = compare(stored, NS, 4 if quick else 20, seed, probability="joint")
         checks += tree_checks(paths, trees, results)
         tables += tree_tables(paths, trees, results)
+        if out is not None:
+            figures.append(accuracy_figure(paths, results, out))
     if not quick:
         tables.append(real_table(seed))
     return Report(
@@ -72,11 +77,22 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tuple(checks),
         untested=UNTESTED,
         tables=tuple(tables),
+        figures=tuple(figures),
         notes=NOTES,
         seed=seed,
         quick=quick,
         seconds=time.perf_counter() - began,
     )
+
+
+def accuracy_figure(paths: int, results: Comparison, out: Path) -> Path:
+    """Accuracy against samples of the four choosers, with intervals over problems; the SVG's path."""
+    curves: dict[str, Curve] = {}
+    for name in CHOOSERS:
+        points = [results.accuracy(name, n) for n in NS]
+        values, low, high = (np.array([getattr(p, end) for p in points]) for end in ("value", "low", "high"))
+        curves[name] = Curve(np.array(NS), values, low, high)
+    return coverage_plot(curves, out / f"accuracy-{paths}", title=f"Policies of {paths} paths", ylabel="accuracy")[1]
 
 
 def real_table(seed: int) -> Table:

@@ -50,7 +50,8 @@ def ask(
         method: a pipeline or its text.
         model: a model's name (`ponder models`), an engine, or several of either by name for methods that use more than one.
         budget: what may be spent, as in "4k tokens, 30s"; "" is no limit. When it ends, the answer comes from what there is.
-        seed: root of all draws; the same seed gives the same answer on the same engine.
+        seed: root of all draws; the same seed gives the same answer on an engine that repeats itself exactly (the embedded one
+            does for the same batch; other batches beside it may move the last bits of its arithmetic).
         temperature, max_tokens, top_p, top_k, stop: how completions are drawn; stages may override them.
         style: how the prompt is written, a name in `ponder.programs.prompts.STYLES`; by default the problem's own.
         reads: how an answer is read off a text, a name in `ponder.core.reading.READERS`.

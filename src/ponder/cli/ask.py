@@ -42,7 +42,13 @@ from ponder.methods import parse
 @model_option
 @budget_option
 @sampling_options
-@click.option("--seed", type=int, default=0, show_default=True, help="Root of all draws; the same seed, the same answer.")
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Root of all draws; the same seed gives the same draws, as far as the engine repeats itself.",
+)
 @click.option("--reads", type=click.Choice(list(READERS)), default="auto", show_default=True, help="How an answer is read off a text.")
 @click.option("--choice", "choices", multiple=True, help="An option of a multiple-choice question; repeat for each.")
 @click.option("--example", "examples", multiple=True, help="A worked example 'QUESTION => ANSWER' for few-shot prompts; may be repeated.")

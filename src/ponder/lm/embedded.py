@@ -213,12 +213,14 @@ class Embedded:
         errors = [job.error for job in jobs if job.error]
         if errors:
             raise EngineError(errors[0])
-        started = [job for job in jobs if job.outputs is not None]
+        started = [job for job in jobs if job.outputs is not None or job.lost]
         completions = [
             self._completion(output, tokens, sampling)
             for job in started
             for output, tokens in zip(job.outputs or (), job.drawn, strict=True)
         ]
+        # What the pipeline did not give back of a stopped request was generated all the same, and is billed.
+        completions += [Completion("", job.lost // job.n, "cancelled") for job in started for _ in range(job.n if job.lost else 0)]
         if sampling.temperature == 0 and completions:
             completions += [replace(completions[0], tokens=0)] * (request.n - 1)
         cached = self._cached(jobs[0].tokens) if started else 0

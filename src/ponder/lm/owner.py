@@ -29,6 +29,7 @@ class Job:
     outputs: list[Any] | None = None
     drawn: list[int] = field(default_factory=list[int])  # tokens generated for each output
     stopped: bool = False
+    lost: int = 0  # tokens of a stopped request that the pipeline does not give back
     told: int = 0
     error: str = ""
     seconds: float = 0.0
@@ -173,6 +174,8 @@ class Owner:
         elif not job.stopped:
             self._end(job, "the engine has no room for this prompt: make its cache larger (cache_gb)")
             return
+        else:
+            job.lost = job.told - job.billed
         self._end(job)
 
     def _end(self, job: Job, error: str = "") -> None:

@@ -50,11 +50,13 @@ def main(path: Path) -> dict[str, Any]:
     return figures
 
 
-def drawn(lm: LM, reference: LM, temperature: float) -> dict[str, float]:
-    """Errors of the log-probabilities that come with drawn texts."""
+def drawn(lm: Embedded, reference: LM, temperature: float) -> dict[str, float]:
+    """Errors of the log-probabilities that come with drawn texts, of those that read back as the tokens they were drawn as."""
     prompts = [p for p, _ in PAIRS]
     replies = lm.generate([Request(p, n=2, seed=1) for p in prompts], Sampling(temperature=temperature, max_tokens=24))
-    pairs = [(p, c) for p, r in zip(prompts, replies, strict=True) for c in r.completions if c.text and c.logprobs]
+    pairs = [
+        (p, c) for p, r in zip(prompts, replies, strict=True) for c in r.completions if lm.encode(p + c.text) == lm.encode(p) + c.token_ids
+    ]
     exact = reference.logprobs([Continuation(p, c.text) for p, c in pairs])
     return errors([s.logprobs for s in exact], [c.logprobs or () for _, c in pairs])
 

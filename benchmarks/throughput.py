@@ -17,20 +17,21 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ponder.core.language import Request, Sampling
+from ponder.core.language import Prompt, Request, Sampling
 from ponder.core.problem import Problem
 from ponder.front import ask
 from ponder.lm.embedded import Embedded
+from ponder.programs.prompts import write_prompt
 from ponder.pull import fetch
 
 STORY = "Write a very long story about a dragon who lives near the sea"
 SAMPLING = Sampling(temperature=0.8, max_tokens=64)
 
 
-def raw_best_of_64(lm: Embedded, pipeline: Any, prompt: str, seed: int, sampling: Sampling) -> float:
-    """The bare loop on one prompt, 64 samples that share its pages, the same stop string."""
+def raw_best_of_64(lm: Embedded, pipeline: Any, prompt: Prompt, seed: int) -> float:
+    """The bare loop on one prompt, 64 samples that share its pages."""
     began = time.perf_counter()
-    handle = pipeline.add_request(0, lm._tensor(lm.encode(prompt)), lm._config(sampling, 64, seed, 32))
+    handle = pipeline.add_request(0, lm._tensor(lm.encode(prompt)), lm._config(SAMPLING, 64, seed, 32))
     while pipeline.has_non_finished_requests():
         pipeline.step()
     tokens = sum(len(output.generated_ids) for output in handle.read_all())
@@ -48,10 +49,9 @@ def raw_prompts(lm: Embedded, pipeline: Any, prompts: list[str], seed: int) -> f
     return tokens / (time.perf_counter() - began)
 
 
-def ponder_best_of_64(lm: Embedded, seed: int) -> float:
+def ponder_best_of_64(lm: Embedded, problem: Problem, seed: int) -> float:
     """`sample(64) | weigh(likelihood) | argmax()` on one prompt, as a user asks it."""
     began = time.perf_counter()
-    problem = Problem(STORY, examples=(("Hello", "Hi"),), style="few-shot", reads="text")
     answer = ask(problem, method="sample(64) | weigh(likelihood) | argmax()", model=lm, seed=seed, max_tokens=64)
     return answer.bill.tokens_out / (time.perf_counter() - began)
 
@@ -72,14 +72,13 @@ def seconds(work: Callable[[], Any]) -> float:
 def main(rounds: int) -> dict[str, Any]:
     lm = Embedded(fetch("smollm2"))
     raw = lm._pipeline(caching=True)
-    sampling = Sampling(temperature=0.8, max_tokens=64, stop=("\n",))
     found: dict[str, list[float]] = {"best_of_64": [], "prompts_64": [], "fork": [], "threads": []}
     equal = 0
     for r in range(-1, rounds):  # the first round warms up
         prompts = [f"{STORY}, chapter {i}, round {r}." for i in range(64)]
-        shot = f"Q: Hello\nA: Hi\n\nQ: {STORY}\nA:"
-        bare = raw_best_of_64(lm, raw, shot, 100 * r + 100, sampling)
-        ratios = {"best_of_64": ponder_best_of_64(lm, 100 * r + 100) / bare}
+        problem = Problem(f"{STORY}, round {r}.", reads="text")  # no stop string: nearly every sample has all its 64 tokens
+        bare = raw_best_of_64(lm, raw, write_prompt(problem)[0], 100 * r + 100)
+        ratios = {"best_of_64": ponder_best_of_64(lm, problem, 100 * r + 100) / bare}
         ratios["prompts_64"] = ponder_prompts(lm, prompts, 100 * r + 100) / raw_prompts(lm, raw, prompts, 100 * r + 100)
         prefix = f"{r} " + "The quick brown fox jumps over the lazy dog. " * 100
         one, many = Sampling(max_tokens=1), [Request("B" + prefix, n=64)]

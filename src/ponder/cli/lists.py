@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ponder.cli.options import console, json_option, print_json
-from ponder.core.errors import InputError
+from ponder.core.errors import InputError, did_you_mean
 from ponder.core.terms import REGISTRY, arguments
 from ponder.lm.load import FORMS
 from ponder.methods import METHODS
@@ -67,12 +67,7 @@ def show_method(name: str, as_json: bool) -> None:
     ponder methods show sample
     """
     if name not in REGISTRY:
-        import difflib
-
-        close = difflib.get_close_matches(name, REGISTRY, n=1)
-        raise InputError(
-            f"nothing is called {name!r}" + (f"; did you mean {close[0]!r}?" if close else "; `ponder methods` lists all names")
-        )
+        raise InputError(f"nothing is called {name!r}; {did_you_mean(name, REGISTRY, '`ponder methods` lists all names')}")
     row = _about(name)
     if as_json:
         print_json(row)

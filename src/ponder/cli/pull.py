@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ponder.cli.options import json_option, print_json
+from ponder.core.errors import InputError
 from ponder.pull import SOURCES, fetch
 
 
@@ -30,8 +31,6 @@ def pull(names: tuple[str, ...], as_json: bool) -> None:
         return
     for name in names:
         if name not in SOURCES:
-            from ponder.core.errors import InputError
-
             raise InputError(f"nothing to pull is called {name!r}; there are {', '.join(SOURCES)}")
     paths = {name: str(fetch(name)) for name in names}
     if as_json:

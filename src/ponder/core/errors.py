@@ -6,7 +6,9 @@ would be right.
 
 from __future__ import annotations
 
+import difflib
 import importlib
+from collections.abc import Iterable
 from types import ModuleType
 
 
@@ -50,6 +52,12 @@ class BudgetExhausted(PonderError):
 
 class MissingExtra(PonderError, ImportError):
     """An optional dependency is not installed. The message holds the command that installs it."""
+
+
+def did_you_mean(given: str, known: Iterable[str], otherwise: str) -> str:
+    """The end of an error about an unknown name: the nearest known one, or what to say where none is near."""
+    near = difflib.get_close_matches(given, list(known), n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else otherwise
 
 
 def need(module: str, extra: str) -> ModuleType:

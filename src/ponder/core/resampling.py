@@ -7,8 +7,6 @@ systematic is usually lowest but has no such guarantee.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -86,6 +84,3 @@ class residual(Resampler):
         remainder = np.maximum(expected - certain, 0.0)
         drawn = _invert(remainder / remainder.sum(), rng.random(left))
         return np.sort(np.concatenate([kept, drawn]))
-
-
-Scheme = Callable[[Weights, int, np.random.Generator], Indices]

@@ -7,12 +7,11 @@ admitted. It is read by walking the syntax tree; nothing is ever evaluated, and 
 from __future__ import annotations
 
 import ast
-import difflib
 import warnings
 from typing import Any
 
 from ponder.core.algebra import Pipeline, Stage
-from ponder.core.errors import InputError, ParseError
+from ponder.core.errors import InputError, ParseError, did_you_mean
 from ponder.core.terms import REGISTRY, Term, call
 
 LONGEST = 10_000
@@ -109,9 +108,8 @@ class _Reader:
     def make(self, node: ast.Name, args: list[Any], kwargs: dict[str, Any]) -> Term:
         maker = REGISTRY.get(node.id)
         if maker is None:
-            close = difflib.get_close_matches(node.id, REGISTRY, n=1, cutoff=0.5)
-            hint = f"; did you mean {close[0]!r}?" if close else "; `ponder methods` lists all names"
-            raise self.fail(f"nothing is called {node.id!r}{hint}", node)
+            hint = did_you_mean(node.id, REGISTRY, "`ponder methods` lists all names")
+            raise self.fail(f"nothing is called {node.id!r}; {hint}", node)
         try:
             return call(maker, node.id, args, kwargs)
         except ParseError:

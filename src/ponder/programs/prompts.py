@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from string import ascii_uppercase
+
 from ponder.core.errors import InputError
 from ponder.core.language import Message, Prompt
 from ponder.core.problem import Problem
@@ -46,7 +48,7 @@ def write_prompt(problem: Problem, style: str | None = None) -> tuple[Prompt, tu
 
 def body(problem: Problem) -> str:
     """The question with its passages before and its options after it."""
-    options = [f"{letter}. {choice}" for letter, choice in zip("ABCDEFGHIJ", problem.choices, strict=False)]
+    options = [f"{letter}. {choice}" for letter, choice in zip(ascii_uppercase, problem.choices, strict=False)]
     return "\n".join([*(f"{passage}\n" for passage in problem.context), problem.question, *options])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ponder.core.errors import InputError
+from ponder.core.errors import InputError, did_you_mean
 from ponder.core.problem import Problem
 from ponder.core.seeds import generator
 
@@ -103,8 +102,7 @@ def split_spec(spec: str) -> tuple[str, str, dict[str, str]]:
 
 def closest(given: str, known: Sequence[str]) -> str:
     """A hint for an error: the nearest known name, or all of them."""
-    near = difflib.get_close_matches(given, known, n=1, cutoff=0.5)
-    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+    return did_you_mean(given, known, f"there are {', '.join(known)}")
 
 
 def checked_options(owner: str, given: Mapping[str, str], known: Mapping[str, tuple[Any, str]]) -> dict[str, Any]:

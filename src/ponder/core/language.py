@@ -100,6 +100,7 @@ class Completion:
         token_ids: the token ids of `text`, where the engine tells; else ().
         logprobs: natural-log probability of each of `token_ids` under the model at temperature 1 without truncation, where the
             engine tells; else None.
+        stopped_by: the stop string that ended it, "" if none did; None if the engine does not tell.
     """
 
     text: str
@@ -107,6 +108,7 @@ class Completion:
     finish: FinishReason = "stop"
     token_ids: tuple[int, ...] = ()
     logprobs: tuple[float, ...] | None = None
+    stopped_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,64 @@ class Scored:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True)
+class Solution:
+    """A solution, whole or begun, whose steps a reward model is asked about.
+
+    Attributes:
+        prompt: the question.
+        steps: the steps so far, each with its separator; together they are the text.
+        place: as in `Request`.
+    """
+
+    prompt: Prompt
+    steps: tuple[str, ...]
+    place: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.steps:
+            raise InputError("a solution to judge needs at least one step")
+
+
+@dataclass(frozen=True)
+class Rewards:
+    """What a process reward model says of a solution.
+
+    Attributes:
+        values: for each step the probability, in [0, 1], that the solution is right up to and with this step.
+        prompt_tokens: tokens that the solution and its prompt have.
+        cached_tokens: how many of them were known from earlier calls.
+        seconds: from the start of the batch until this was known.
+    """
+
+    values: tuple[float, ...]
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    seconds: float = 0.0
+
+
+class RewardModel(Protocol):
+    """A process reward model: judges every step of a solution. An engine may be both this and an `LM`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def price(self) -> Price | None: ...
+
+    def rewards(self, solutions: Sequence[Solution]) -> list[Rewards]:
+        """What it says of each solution, in order.
+
+        Raises:
+            InputError: a solution that does not fit the context.
+            EngineError: the model failed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the model. Calling it twice is harmless."""
+        ...
+
+
 class LM(Protocol):
     """A language model engine.
 
@@ -215,4 +275,6 @@ def _plain(value: Any) -> Any:
         return [value.prompt, value.n, value.seed, value.prefix]
     if isinstance(value, Continuation):
         return [value.prompt, value.text]
+    if isinstance(value, Solution):
+        return [value.prompt, list(value.steps)]
     return asdict(value)

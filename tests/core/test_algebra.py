@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ponder.core.algebra import Condition, Pipeline, Stage, extend, loop, split, start, until
+from ponder.core.algebra import Condition, Pipeline, Stage, until
 from ponder.core.context import Context
 from ponder.core.errors import BudgetExhausted, InputError
 from ponder.core.population import Population
 from ponder.core.problem import Problem
+from ponder.core.stepwise import extend, loop, split, start
 from ponder.methods import parse
 from ponder.stages import resample, top
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ponder.core.algebra import Decider, Pipeline, Proper, Stage, extend, loop, split, start, until
+from ponder.core.algebra import Decider, Pipeline, Proper, Stage, until
 from ponder.core.errors import InputError, ParseError
 from ponder.core.resampling import multinomial, residual, stratified, systematic
+from ponder.core.stepwise import extend, loop, split, start
 from ponder.core.terms import REGISTRY, arguments
 from ponder.core.text import LONGEST, parse
 from ponder.methods import best_of_n, rpc, self_consistency

@@ -6,13 +6,11 @@ population and pools the results. Leaf stages are `Proper` or `Decider`; forms a
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, cast
+from typing import Annotated, Any, ClassVar
 
-import numpy as np
-
-from ponder.core.context import Context, TraceStep
+from ponder.core.context import Context
 from ponder.core.errors import BudgetExhausted, InputError
-from ponder.core.population import Population, take
+from ponder.core.population import Population
 from ponder.core.terms import Range, Term, registered
 
 Count = Annotated[int, Range(1)]
@@ -93,9 +91,7 @@ class Pipeline(Stage):
                 population = stage(population, context.at(i))
             except BudgetExhausted as end:
                 context.trace.note(f"{end}; {stage} was left out")
-            context.trace.steps.append(
-                TraceStep(str(stage), len(population), population.ess, population.log_evidence, context.meter.bill.tokens)
-            )
+            context.trace.add(str(stage), population, context.meter.bill.tokens, context.round)
         return population
 
     def __eq__(self, other: object) -> bool:
@@ -143,102 +139,6 @@ def _grouped(stage: Stage) -> str:
     return f"({stage})" if bare else str(stage)
 
 
-@registered
-class start(Proper):
-    """Make n copies of the beginning (of every candidate); the total weight is kept."""
-
-    n: Annotated[int, Range(1), "how many particles"]
-
-    def __call__(self, population: Population[Any], context: Context) -> Population[Any]:
-        if context.program is not None and len(population) == 1:
-            states = context.program.start(self.n, context)
-            return Population(states, np.full(self.n, population.log_evidence - np.log(self.n)))
-        repeated = population.at(np.repeat(np.arange(len(population)), self.n))
-        return repeated.reweight(-np.log(self.n))
-
-
-@registered
-class extend(Proper):
-    """Branch every unfinished candidate `width` ways by one step of the program; finished ones pass unchanged."""
-
-    width: Annotated[int, Range(1), "children of each candidate"] = 1
-
-    def __call__(self, population: Population[Any], context: Context) -> Population[Any]:
-        program = context.program
-        if program is None:
-            raise InputError("extend() needs a step-wise program, and this run has none")
-        done = np.asarray(program.finished(population.items), dtype=bool)
-        open_ = np.flatnonzero(~done)
-        if not len(open_):
-            return population
-        children, increments = program.extend(take(population.items, open_), self.width, context)
-        parents = np.concatenate([np.flatnonzero(done), np.repeat(open_, self.width)])
-        items = _joined(take(population.items, np.flatnonzero(done)), children)
-        share = np.concatenate([np.zeros(int(done.sum())), increments - np.log(self.width)])
-        return Population(items, population.log_weights[parents] + share).at(np.argsort(parents, kind="stable"))
-
-
-def _joined(first: Any, second: Any) -> Any:
-    """One sequence after another; arrays stay arrays."""
-    if isinstance(second, np.ndarray):
-        return np.concatenate([first, cast(Any, second)])
-    return (*first, *second)
-
-
-@registered
-class loop(Stage):
-    """Repeat the body until every candidate is finished (or `limit` rounds have passed)."""
-
-    body: Stage
-    limit: Annotated[int, Range(1), "the most rounds"] = 1000
-
-    @property
-    def proper(self) -> bool:
-        return self.body.proper
-
-    def __call__(self, population: Population[Any], context: Context) -> Population[Any]:
-        for round_ in range(self.limit):
-            if _all_finished(population, context) or population.dead:
-                return population
-            context.meter.allowance()
-            population = self.body(population, context.at(round_))
-        context.trace.note(f"loop ended after its limit of {self.limit} rounds with unfinished candidates")
-        return population
-
-
-def _all_finished(population: Population[Any], context: Context) -> bool:
-    if context.program is not None:
-        return bool(np.all(context.program.finished(population.items)))
-    return all(getattr(item, "finished", False) for item in population.items)
-
-
-@registered
-class split(Stage):
-    """Partition the population into m parts, run the stage in each, unite what comes back."""
-
-    m: Annotated[int, Range(1), "how many parts"]
-    stage: Stage
-
-    @property
-    def proper(self) -> bool:
-        return self.stage.proper
-
-    def __call__(self, population: Population[Any], context: Context) -> Population[Any]:
-        copies = population if len(population) >= self.m else start(-(-self.m // len(population)))(population, context)
-        parts: list[Population[Any]] = []
-        for i, indices in enumerate(np.array_split(np.arange(len(copies)), self.m)):
-            part = copies.at(indices)
-            try:
-                part = self.stage(part, context.at(i))
-            except BudgetExhausted as end:
-                context.trace.note(f"{end}; part {i + 1} of {self.m} was left as it was")
-            parts.append(part)
-        items = parts[0].items
-        for part in parts[1:]:
-            items = _joined(items, part.items)
-        return Population(items, np.concatenate([part.log_weights for part in parts]))
-
-
 class Condition(Term):
     """Says when enough has been drawn."""
 
@@ -267,7 +167,7 @@ class until(Stage):
         pooled: Population[Any] | None = None
         for run in range(self.limit):
             try:
-                fresh = self.stage(population, context.at(run))
+                fresh = self.stage(population, context.at(run).in_round(run))
             except BudgetExhausted as end:
                 if pooled is None:
                     raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, Protocol
@@ -11,7 +11,8 @@ import numpy as np
 
 from ponder.core.budget import Bill, Meter
 from ponder.core.errors import InputError
-from ponder.core.language import LM, Continuation, Reply, Request, Sampling, Scored
+from ponder.core.language import LM, Continuation, Reply, Request, RewardModel, Rewards, Sampling, Scored, Solution
+from ponder.core.population import Population
 from ponder.core.problem import Problem
 from ponder.core.seeds import Step, derive, generator, place_of
 
@@ -38,24 +39,54 @@ class Program(Protocol):
         """Which states are complete, shape (m,)."""
         ...
 
+    def retrace(self, final: Any, state: Any) -> Any:
+        """The state that the trajectory of `final` went to after `state`, which lies on it; for conditional SMC."""
+        ...
+
 
 @dataclass
 class TraceStep:
-    """One entry of the trace: what a stage made of the population."""
+    """One entry of the trace: what a stage made of the population.
+
+    Attributes:
+        stage: its text.
+        size, ess, log_evidence: of the population it returned.
+        tokens: spent so far.
+        round: which round of the innermost loop it ran in.
+        population: what it returned, if the trace keeps populations; else None.
+    """
 
     stage: str
     size: int
     ess: float
     log_evidence: float
     tokens: int
+    round: int = 0
+    population: Population[Any] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass
 class Trace:
-    """What happened during one answer: a line a stage, and notes on what the reader should know."""
+    """What happened during one answer: a line a stage, and notes on what the reader should know.
+
+    Attributes:
+        steps: one a stage that ran.
+        notes: what the reader of the answer should know.
+        keep: whether steps hold their populations, so that the search can be drawn.
+        listener: called with each step as it happens.
+    """
 
     steps: list[TraceStep] = field(default_factory=list[TraceStep])
     notes: list[str] = field(default_factory=list[str])
+    keep: bool = False
+    listener: Callable[[TraceStep], None] | None = field(default=None, repr=False, compare=False)
+
+    def add(self, stage: str, population: Population[Any], tokens: int, round_: int = 0) -> None:
+        """Remember what a stage made of the population."""
+        kept = population if self.keep else None
+        self.steps.append(TraceStep(stage, len(population), population.ess, population.log_evidence, tokens, round_, kept))
+        if self.listener is not None:
+            self.listener(self.steps[-1])
 
     def note(self, text: str) -> None:
         """Remember something the reader of the answer should know, once."""
@@ -71,28 +102,40 @@ class Context:
         problem: what is asked.
         meter: the budget and the bill.
         models: engines by name; the first is the one asked by default. Empty for numeric programs.
+        rewards_by: process reward models by name; the first is the one asked by default.
         program: what `start` and `extend` run, if any.
         sampling: the user's sampling settings; stages override single fields.
         style: the user's prompt style, if any.
         root: the run's root seed.
         path: this place in the pipeline.
         trace: where notes go.
+        round: how often the innermost loop has run; what schedules go by.
+        temper: what every log-factor of `weigh` is divided by; 1 but in a tempered chain.
+        reference: the trajectory that conditional SMC keeps as particle 0, if any.
     """
 
     problem: Problem
     meter: Meter = field(default_factory=Meter)
     models: Mapping[str, LM] = field(default_factory=dict[str, LM])
+    rewards_by: Mapping[str, RewardModel] = field(default_factory=dict[str, RewardModel])
     program: Program | None = None
     sampling: Sampling = field(default_factory=Sampling)
     style: str | None = None
     root: int = 0
     path: tuple[Step, ...] = ()
     trace: Trace = field(default_factory=Trace)
+    round: int = 0
+    temper: float = 1.0
+    reference: Any = None
     _calls: count[int] = field(default_factory=count, repr=False, compare=False)
 
     def at(self, *steps: Step) -> Context:
         """The context of a place inside this one; its seeds are its own."""
         return replace(self, path=(*self.path, *steps), _calls=count())
+
+    def in_round(self, number: int) -> Context:
+        """The same place in a loop's round of this number."""
+        return replace(self, round=number, _calls=self._calls)
 
     def rng(self, *steps: Step) -> np.random.Generator:
         """A random generator for this place; the same for every call with the same steps."""
@@ -153,3 +196,33 @@ class Context:
             lm.price,
         )
         return scored
+
+    def rewards(self, solutions: Sequence[Solution], model: str = "") -> list[Rewards]:
+        """What a process reward model says of solutions, billed like `generate`.
+
+        Args:
+            model: its name; "" is the first one.
+
+        Raises:
+            BudgetExhausted: if nothing is left to begin with.
+            InputError: if there is no such reward model.
+        """
+        judges = self.rewards_by
+        if not judges or (model and model not in judges):
+            there = f"there are {', '.join(judges)}" if judges else "none was given (--reward NAME)"
+            raise InputError(f"this scorer needs a reward model{f' called {model!r}' if model else ''}, and {there}")
+        judge = judges[model] if model else next(iter(judges.values()))
+        self.meter.allowance()
+        call = next(self._calls)
+        placed = [replace(s, place=place_of(self.root, (*self.path, "rewards", call, i))) for i, s in enumerate(solutions)]
+        found = judge.rewards(placed)
+        self.meter.charge(
+            Bill(
+                tokens_in=sum(r.prompt_tokens for r in found),
+                cached=sum(r.cached_tokens for r in found),
+                calls=len(found),
+                seconds=max((r.seconds for r in found), default=0.0),
+            ),
+            judge.price,
+        )
+        return found

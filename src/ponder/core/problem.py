@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,8 +65,11 @@ class Candidate:
         logprob: log-probability of the text under the model at temperature 1, summed; None if the engine does not tell.
         finished: True once nothing more will be written.
         finish: why the last extension ended: "stop", "length", "cancelled", or "" before the first.
-        steps: the pieces that a step-wise program has written, in order.
+        steps: the pieces that were written, in order, each with its separator.
         model: the engine that wrote it.
+        scores: scorer -> the log-score it last gave this candidate.
+        resting: True once an extension has passed it by because it was finished. What it weighs is settled.
+        root: which of the particles that `start` made it descends from.
         parent: the candidate that this one extends.
     """
 
@@ -78,6 +82,9 @@ class Candidate:
     finish: str = ""
     steps: tuple[str, ...] = ()
     model: str = ""
+    scores: Mapping[str, float] = field(default_factory=dict[str, float], compare=False)
+    resting: bool = field(default=False, compare=False)
+    root: int = field(default=0, compare=False)
     parent: Candidate | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -86,6 +93,14 @@ class Candidate:
         if self.logprob is None:
             return None
         return self.logprob / max(1, len(self.token_ids) or self.tokens)
+
+    @property
+    def lineage(self) -> tuple[Candidate, ...]:
+        """The candidate and those it grew from, the oldest first."""
+        line: list[Candidate] = [self]
+        while line[-1].parent is not None:
+            line.append(line[-1].parent)
+        return tuple(line[::-1])
 
     @property
     def path(self) -> object:

@@ -60,6 +60,8 @@ class Argument:
     help: str
     limits: tuple[Range | OneOf, ...]
     optional: bool
+    terms: tuple[type[Term], ...] = ()
+    """Terms that may stand in its place, as a schedule may for a number."""
 
     @property
     def required(self) -> bool:
@@ -70,6 +72,8 @@ class Argument:
         if value is None and self.optional:
             return None
         checked = self._coerce(value)
+        if isinstance(checked, self.terms):
+            return checked
         if checked is None:
             raise InputError(f"{owner}: {self.name} must be {self.expected}, not {_shown(value)}")
         for limit in self.limits:
@@ -82,7 +86,7 @@ class Argument:
     def expected(self) -> str:
         if inspect.isclass(self.type) and issubclass(self.type, Term):
             return f"a {self.type.kind}"
-        return _EXPECTED[self.type]
+        return " or ".join([_EXPECTED[self.type], *(f"a {t.kind}" for t in self.terms)])
 
     def _coerce(self, value: Any) -> Any:
         if self.type is bool or isinstance(value, bool):
@@ -97,7 +101,7 @@ class Argument:
             value = value()  # a bare name stands for the term with its defaults: weigh(likelihood)
         if isinstance(value, Term):
             value = value.simplest()
-        return value if isinstance(value, self.type) else None
+        return value if isinstance(value, (self.type, *self.terms)) else None
 
 
 def _shown(value: Any) -> str:
@@ -111,11 +115,13 @@ def _argument(name: str, annotation: Any, default: Any) -> Argument:
         annotation, *extras = typing.get_args(annotation)
         help_text = next((e for e in extras if isinstance(e, str)), "")
         limits = [e for e in extras if isinstance(e, Range | OneOf)]
-    optional = False
+    optional, terms = False, ()
     if typing.get_origin(annotation) in (types.UnionType, typing.Union):
-        members = [m for m in typing.get_args(annotation) if m is not type(None)]
-        optional, annotation = True, members[0]
-    return Argument(name, annotation, default, help_text, tuple(limits), optional)
+        members = typing.get_args(annotation)
+        optional = type(None) in members
+        annotation, *others = [m for m in members if m is not type(None)]
+        terms = tuple(others)
+    return Argument(name, annotation, default, help_text, tuple(limits), optional, terms)
 
 
 @dataclass_transform(frozen_default=True)

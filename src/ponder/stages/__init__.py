@@ -1,9 +1,10 @@
 """The verbs: what can be done to a population of candidates. Importing this registers all of them."""
 
-from ponder.core.algebra import extend, loop, split, start, until
+from ponder.core.algebra import until
+from ponder.core.stepwise import extend, loop, split, start
 from ponder.stages.conditions import confident, settled
 from ponder.stages.decide import abstain, argmax, distinct, draw, prune, top, vote
-from ponder.stages.sample import sample
+from ponder.stages.sample import sample, write
 from ponder.stages.weigh import merge, resample, weigh
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "until",
     "vote",
     "weigh",
+    "write",
 ]

@@ -1,0 +1,44 @@
+"""Settings that change from round to round of a loop, such as a temperature that falls."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from ponder.core.context import Context
+from ponder.core.terms import Range, Term, registered
+
+
+class Schedule(Term):
+    """A number for each round of the innermost loop (or run of `until`), counted from 0."""
+
+    kind: ClassVar[str] = "schedule"
+
+    def at(self, round_: int) -> float:
+        raise NotImplementedError
+
+
+def at_round(setting: float | Schedule, context: Context) -> float:
+    """What a setting is in the context's round; a plain number is the same in all."""
+    return setting.at(context.round) if isinstance(setting, Schedule) else setting
+
+
+@registered
+class annealed(Schedule):
+    """From `begin` to `end` in equal steps over the first `rounds` rounds, then `end` (Puri et al. 2025, annealing of the softmax)."""
+
+    begin: Annotated[float, Range(1e-6), "in the first round"] = 1.5
+    end: Annotated[float, Range(1e-6), "from the last of the rounds on"] = 0.7
+    rounds: Annotated[int, Range(2), "how many rounds it takes"] = 10
+
+    def at(self, round_: int) -> float:
+        return self.begin + (self.end - self.begin) * min(1.0, round_ / (self.rounds - 1))
+
+
+@registered
+class rising(Schedule):
+    """high * (1 - 2 ** -round): the first run is greedy, later ones explore (after Manvi et al. 2024; the form is our reading)."""
+
+    high: Annotated[float, Range(0), "where it rises to"] = 1.0
+
+    def at(self, round_: int) -> float:
+        return self.high * (1 - 2.0**-round_)

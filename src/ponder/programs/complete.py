@@ -1,0 +1,32 @@
+"""What whole completions and single steps have in common: how a prompt is begun and how a candidate grows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ponder.core.context import Context
+from ponder.core.language import Completion, Prompt, Sampling
+from ponder.core.problem import Candidate
+from ponder.programs.prompts import write_prompt
+
+
+def begin(context: Context, style: str | None = None) -> tuple[Prompt, Sampling]:
+    """The prompt of the run's problem, and the run's sampling with the stop strings that the prompt needs."""
+    prompt, stop = write_prompt(context.problem, style or context.style)
+    return prompt, replace(context.sampling, stop=tuple(dict.fromkeys((*context.sampling.stop, *stop))))
+
+
+def grown(parent: Candidate, completion: Completion, model: str) -> Candidate:
+    """The candidate that has a completion behind its parent's text: unfinished, its answer not read yet."""
+    known = completion.logprobs is not None and not (parent.text and parent.logprob is None)
+    return Candidate(
+        text=parent.text + completion.text,
+        tokens=parent.tokens + completion.tokens,
+        token_ids=parent.token_ids + completion.token_ids,
+        logprob=(parent.logprob or 0.0) + sum(completion.logprobs or ()) if known else None,
+        finish=completion.finish,
+        steps=(*parent.steps, completion.text),
+        model=model,
+        root=parent.root,
+        parent=parent,
+    )

@@ -17,6 +17,17 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ponder"))
 SEVENS = {"7 * 8 = 56": 0.6, "The answer is 54.": 0.25, "I do not know.": 0.15}
 
 
+def step_by_step(texts: dict[str, float]) -> Scripted:
+    """An engine over whole texts that goes on from any beginning of one of them."""
+
+    def table(prompt: str) -> dict[str, float]:
+        begun = prompt.rpartition("assistant: ")[2]
+        rest = {text[len(begun) :]: p for text, p in texts.items() if text.startswith(begun)}
+        return {text: p / sum(rest.values()) for text, p in rest.items()} or {"": 1.0}
+
+    return Scripted(table)
+
+
 @pytest.fixture
 def sevens() -> Scripted:
     """An engine that says 56 with probability .6, 54 with .25 and nothing readable with .15."""

@@ -13,17 +13,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.conftest import step_by_step
 
 import ponder
 from ponder.core.budget import Allowance, Budget, Meter, Price
 from ponder.core.context import Context
 from ponder.core.errors import EngineError, InputError, PonderError
-from ponder.core.language import Message, Request, Sampling
+from ponder.core.language import Message, Request, Sampling, Solution
 from ponder.core.population import Population
 from ponder.core.problem import Candidate, Problem
 from ponder.core.terms import arguments
 from ponder.front import ask
-from ponder.lm.scripted import Scripted
+from ponder.lm.scripted import Scripted, ScriptedRewards
 from ponder.methods import METHODS, parse
 
 LONG = {" ".join(["so"] * 12) + " the answer is 56": 0.5, "54": 0.3, " ".join(["hm"] * 30): 0.2}
@@ -33,7 +34,23 @@ OTHERS = [
     "until(settled(0.99, of=64), sample(2)) | vote() | abstain(0.3)",
     "sample(5) | weigh(self_eval) | resample() | vote()",
     "sample(2) | sample(3) | draw()",
+    "write(3, n=4) | sample(2) | vote()",
+    "start(6) | loop(extend() | weigh(prm) | resample(systematic)) | argmax()",
+    "start(2) | loop(extend(3) | weigh(odds(prm), ratio=True) | top(4)) | argmax()",
+    "beam_search(8, ahead=1)",
+    "particle_filter(6, weighting='ratio', finished='again', temperature=annealed())",
 ]
+
+STEPS = {
+    "let us see\n\n" + " ".join(["so"] * 9) + "\n\nthe answer is 56": 0.5,
+    "hm\n\nwell\n\n" + " ".join(["no"] * 5) + "\n\n54": 0.3,
+    " ".join(["hm"] * 30): 0.2,
+}
+
+
+def judged(solution: Solution) -> list[float]:
+    """Half trust in steps of one word, .7 in others."""
+    return [0.5 if len(step.split()) == 1 else 0.7 for step in solution.steps]
 
 
 def every_method(n: int) -> list[str]:
@@ -58,9 +75,21 @@ class Watched(Scripted):
         return scored
 
 
-@settings(max_examples=150)
+class WatchedRewards(ScriptedRewards):
+    """The same for a reward model."""
+
+    largest = 0
+
+    def rewards(self, solutions: Any) -> Any:
+        found = super().rewards(solutions)
+        self.largest = max(self.largest, sum(r.prompt_tokens for r in found))
+        return found
+
+
+@settings(max_examples=300)
 @given(
     st.sampled_from(every_method(12)),
+    st.sampled_from([LONG, STEPS]),
     st.one_of(st.none(), st.integers(0, 400)),
     st.one_of(st.none(), st.integers(0, 12)),
     st.one_of(st.none(), st.floats(0, 3)),
@@ -68,15 +97,22 @@ class Watched(Scripted):
     st.integers(0, 1000),
 )
 def test_no_method_spends_more_than_its_budget_and_one_batch(
-    method: str, tokens: int | None, calls: int | None, seconds: float | None, money: float | None, seed: int
+    method: str,
+    texts: dict[str, float],
+    tokens: int | None,
+    calls: int | None,
+    seconds: float | None,
+    money: float | None,
+    seed: int,
 ) -> None:
-    lm = Watched(LONG, latency=0.5, price=Price(0.5, 1.5))
-    result = ask("What is 7 * 8?", method=method, model=lm, budget=Budget(tokens, calls, seconds, money), seed=seed)
-    bill = result.bill
-    assert tokens is None or bill.tokens <= tokens + lm.largest
+    lm = Watched(step_by_step(texts)._answers, latency=0.5, price=Price(0.5, 1.5))
+    reward = WatchedRewards(judged, price=Price(0.5, 1.5))
+    result = ask("What is 7 * 8?", method=method, model=lm, reward=reward, budget=Budget(tokens, calls, seconds, money), seed=seed)
+    bill, largest = result.bill, max(lm.largest, reward.largest)
+    assert tokens is None or bill.tokens <= tokens + largest
     assert calls is None or bill.calls <= max(calls, 0) + 2 * 12
     assert seconds is None or bill.seconds <= seconds + 0.5
-    assert money is None or bill.money <= money + lm.largest * 1.5e-6
+    assert money is None or bill.money <= money + largest * 1.5e-6
     assert bill.tokens == 0 or bill.money == pytest.approx((bill.tokens_in * 0.5 + bill.tokens_out * 1.5) / 1e6)
     assert (result.value is None) == bool(result.reason)
     assert 0 <= result.confidence <= 1
@@ -93,13 +129,14 @@ def test_a_token_budget_ends_a_batch_in_flight() -> None:
     assert any("cut" in note for note in result.trace.notes)
 
 
-@pytest.mark.parametrize("method", every_method(6))
+@pytest.mark.parametrize("method", every_method(8))
 def test_every_method_answers_and_bills_what_it_drew(method: str, sevens: Scripted) -> None:
-    result = ask("What is 7 * 8?", method=method, model=sevens, seed=3)
+    result = ask("What is 7 * 8?", method=method, model=sevens, reward=ScriptedRewards(judged), seed=3)
     assert result.value in ("56", "54", None)
     assert result.bill.calls > 0
     assert result.bill.tokens_out > 0
-    assert ask("What is 7 * 8?", method=method, model=Scripted(sevens._answers), seed=3).to_dict() == result.to_dict()
+    again = ask("What is 7 * 8?", method=method, model=Scripted(sevens._answers), reward=ScriptedRewards(judged), seed=3)
+    assert again.to_dict() == result.to_dict()
 
 
 class Words:
@@ -262,7 +299,7 @@ def test_asking_a_scripted_model_loads_no_heavy_module() -> None:
         {"question": [{"role": "user"}]},
         {"question": []},
         {"method": "sample(2, model='another')"},
-        {"method": "extend()"},
+        {"method": "dvts(6)"},
     ],
 )
 def test_bad_input_is_refused_before_anything_is_spent(options: dict[str, Any], sevens: Scripted) -> None:

@@ -14,11 +14,12 @@ from ponder.core.answer import Answer, answer
 from ponder.core.budget import Budget, Meter
 from ponder.core.context import Context
 from ponder.core.errors import InputError, PonderError
-from ponder.core.language import LM, Sampling
+from ponder.core.language import LM, RewardModel, Sampling
 from ponder.core.problem import Problem
 from ponder.core.seeds import derive
 from ponder.lm.recorded import Recorded
 from ponder.programs.prompts import write_prompt
+from ponder.programs.reasoner import Reasoner
 from ponder.tasks import Task
 
 
@@ -30,6 +31,8 @@ class Plan:
         tasks: the tasks, with different names.
         methods: the pipelines.
         models: engines by name; the first is the one asked by default.
+        rewards: reward models by name; the first is the one asked by default.
+        program: what step-wise methods run.
         seeds: root seeds; each is a repetition with other draws.
         sampling, style, budget: as for a single question; the budget is each question's.
     """
@@ -41,6 +44,8 @@ class Plan:
     sampling: Sampling = field(default_factory=Sampling)
     style: str | None = None
     budget: Budget = field(default_factory=Budget)
+    rewards: Mapping[str, RewardModel] = field(default_factory=dict[str, RewardModel])
+    program: Reasoner = field(default_factory=Reasoner)
 
     def __post_init__(self) -> None:
         for what, values in (
@@ -74,6 +79,8 @@ class Plan:
         """What answers in one folder must have in common."""
         return {
             "models": {name: model.name for name, model in self.models.items()},
+            "rewards": {name: model.name for name, model in self.rewards.items()},
+            "program": asdict(self.program),
             "sampling": asdict(self.sampling),
             "style": self.style,
             "budget": asdict(self.budget),
@@ -162,6 +169,8 @@ class _Session:
             problem=problem,
             meter=meter,
             models={name: Recorded(model, self.store, f"{scope}{name}\x1f") for name, model in self.plan.models.items()},
+            rewards_by={name: Recorded(judge, self.store, f"{scope}reward {name}\x1f") for name, judge in self.plan.rewards.items()},
+            program=self.plan.program,
             sampling=self.plan.sampling,
             style=self.plan.style,
             root=derive(key[2], (key[0], key[3])),

@@ -23,7 +23,9 @@ from ponder.cli.options import (
     print_json,
     progress_console,
     read_price,
+    read_separator,
     sampling_options,
+    step_options,
 )
 from ponder.core.answer import Answer
 from ponder.core.budget import Budget, Meter
@@ -42,6 +44,7 @@ from ponder.methods import parse
 @model_option
 @budget_option
 @sampling_options
+@step_options
 @click.option(
     "--seed",
     type=int,
@@ -65,6 +68,9 @@ def ask(
     examples: tuple[str, ...],
     price: str,
     as_json: bool,
+    reward: tuple[str, ...],
+    separator: str | None,
+    max_steps: int,
     **sampling: Any,
 ) -> None:
     """Answer QUESTION ("-" reads it from standard input).
@@ -79,7 +85,8 @@ def ask(
     Ctrl-C ends the spending; the answer comes from what was drawn until then. Exit code 0: answered, 3: abstained.
     """
     pipeline = parse(method)
-    check(model)
+    for name in (model, *reward):
+        check(name)
     limits, cost = Budget.parse(budget), read_price(price)
     shots = tuple(_example(text) for text in examples)
     problem = Problem(
@@ -93,7 +100,17 @@ def ask(
     with _watched(meter, quiet=as_json):
         engine = load(model, cost)
         meter = meter if engine.price is None or cost else Meter(limits, engine.price)
-        answer = ask_ponder(problem, method=pipeline, model={model: engine}, seed=seed, meter=meter, **sampling)
+        answer = ask_ponder(
+            problem,
+            method=pipeline,
+            model={model: engine},
+            seed=seed,
+            meter=meter,
+            reward=reward,
+            separator=read_separator(separator),
+            max_steps=max_steps,
+            **sampling,
+        )
     if as_json:
         print_json({**answer.to_dict(), "seed": seed, "model": engine.name, "budget": str(limits)})
     else:

@@ -25,13 +25,17 @@ from ponder.cli.options import (
     print_json,
     progress_console,
     read_price,
+    read_separator,
     sampling_options,
+    step_options,
 )
 from ponder.core.budget import Budget
 from ponder.core.errors import MissingExtra
 from ponder.core.language import Sampling
+from ponder.front import as_rewards
 from ponder.lm.load import check, load
 from ponder.methods import parse
+from ponder.programs.reasoner import Reasoner
 from ponder.tasks import load as load_task
 
 
@@ -46,6 +50,7 @@ from ponder.tasks import load as load_task
 @click.option("--seed", type=int, default=0, show_default=True, help="The first root seed, and the seed of which problems are drawn.")
 @budget_option
 @sampling_options
+@step_options
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("out/bench"), show_default=True, help="The run's folder."
 )
@@ -54,7 +59,7 @@ from ponder.tasks import load as load_task
 @json_option
 def bench(
     tasks: tuple[str, ...], methods: tuple[str, ...], model: str, limit: int | None, seeds: int, seed: int, budget: str,
-    out: Path, plot: bool, price: str, as_json: bool, **sampling: Any,
+    out: Path, plot: bool, price: str, as_json: bool, reward: tuple[str, ...], separator: str | None, max_steps: int, **sampling: Any,
 ) -> None:  # fmt: skip
     """Run methods on TASKS and compare accuracy and cost.
 
@@ -67,12 +72,15 @@ def bench(
     methods that begin alike share their samples. Exit code 0: all answered, 1: some questions failed, 130: interrupted.
     """
     pipelines = [parse(text) for text in methods]
-    check(model)
+    for name in (model, *reward):
+        check(name)
     style = sampling.pop("style")
     limits, cost = Budget.parse(budget), read_price(price)
     settings = Sampling(**sampling)
     loaded = [load_task(spec, limit=limit, seed=seed) for spec in tasks]
-    plan = Plan(loaded, pipelines, {model: load(model, cost)}, range(seed, seed + seeds), settings, style, limits)
+    engines = {model: load(model, cost)}
+    program = Reasoner(read_separator(separator), max_steps)
+    plan = Plan(loaded, pipelines, engines, range(seed, seed + seeds), settings, style, limits, as_rewards(reward, engines), program)
     store = RunStore(out)
     store.settle(plan.settings)
     outcome = _run(plan, store)

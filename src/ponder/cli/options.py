@@ -16,6 +16,7 @@ from ponder.core.errors import InputError
 from ponder.core.language import Sampling
 from ponder.lm.load import DEFAULT
 from ponder.programs.prompts import STYLES
+from ponder.programs.reasoner import Reasoner
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,6 +37,24 @@ budget_option = click.option(
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 price_option = click.option("--price", default="", help="Dollars per million tokens, IN/OUT, for the bill: '0.15/0.60'.")
+
+
+def step_options(command: F) -> F:
+    """--reward, --separator, --max-steps: what step-wise methods need."""
+    rewarding = "A reward model that `prm` asks, as organism:chain-reward-3; may be repeated. By default the model itself, if it can."
+    separating = "What ends a step (\\n is a line break); by default what the model says, else a blank line."
+    for option in (
+        click.option("--max-steps", type=click.IntRange(1), default=Reasoner.max_steps, show_default=True, help="The most steps."),
+        click.option("--separator", default=None, help=separating),
+        click.option("--reward", multiple=True, help=rewarding),
+    ):
+        command = option(command)
+    return command
+
+
+def read_separator(text: str | None) -> str | None:
+    """A separator as it is written on a command line: \\n and \\t stand for a line break and a tab."""
+    return None if text is None else text.replace("\\n", "\n").replace("\\t", "\t")
 
 
 def sampling_options(command: F) -> F:

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from ponder.core.budget import Allowance, Price
 from ponder.core.errors import InputError
@@ -202,6 +202,7 @@ class Rewards:
     seconds: float = 0.0
 
 
+@runtime_checkable
 class RewardModel(Protocol):
     """A process reward model: judges every step of a solution. An engine may be both this and an `LM`."""
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ponder.core.context import Context
+from ponder.core.population import Population
 from ponder.core.terms import Range, Term, registered
 
 
@@ -15,6 +19,10 @@ class Schedule(Term):
 
     def at(self, round_: int) -> float:
         raise NotImplementedError
+
+    def of(self, log_factors: NDArray[np.float64], round_: int) -> float:
+        """The number for a round in which weights are multiplied by exp(log_factors); by default that of the round."""
+        return self.at(round_)
 
 
 def at_round(setting: float | Schedule, context: Context) -> float:
@@ -42,3 +50,23 @@ class rising(Schedule):
 
     def at(self, round_: int) -> float:
         return self.high * (1 - 2.0**-round_)
+
+
+@registered
+class entropic(Schedule):
+    """1, but hotter while weights would degenerate early: max(1, (1 - round / rounds) * n / ess) if ess < n / 2 in the first half.
+
+    The entropic particle filter as its-hub ships it.
+    """
+
+    rounds: Annotated[int, Range(1), "how many rounds are expected"] = 8
+    share: Annotated[float, Range(0, 1), "the effective share of the population below which it heats"] = 0.5
+
+    def at(self, round_: int) -> float:
+        return 1.0
+
+    def of(self, log_factors: NDArray[np.float64], round_: int) -> float:
+        population = Population(range(len(log_factors)), log_factors)
+        if population.dead or 2 * round_ >= self.rounds or population.ess >= self.share * len(population):
+            return 1.0
+        return max(1.0, (1 - round_ / self.rounds) * len(population) / population.ess)

@@ -245,12 +245,14 @@ class Embedded:
         with self._tokenizing:
             text = self._decode(ids)
             place = _stop_place(text, sampling.stop, finish == "stop" and not (ids and ids[-1] in self._ends))
+            stopped_by = ""
             if place is not None:
+                stopped_by = next((s for s in sampling.stop if text.startswith(s, place)), sampling.stop[0])
                 text, finish = text[:place], "stop"
                 while not text.startswith(self._decode(ids)):
                     ids.pop()
         values = tuple(min(0.0, float(x)) for x in output.generated_log_probs[: len(ids)])
-        return Completion(text, tokens, finish, tuple(ids), values if len(values) == len(ids) else None)
+        return Completion(text, tokens, finish, tuple(ids), values if len(values) == len(ids) else None, stopped_by)
 
     def _decode(self, ids: list[int]) -> str:
         return self._tokenizer.decode(ids, skip_special_tokens=True) if ids else ""

@@ -11,7 +11,7 @@ import json
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
 from ponder.core.language import Completion, FinishReason, Message, Prompt, Sampling
@@ -125,7 +125,7 @@ def read_drawn(data: Any, n: int, characters: int) -> Drawn:
     prompt = _usage(data, "prompt_tokens", min(1, characters))
     shares = _apportion(sum(counts) if total is None else total, counts[:n])
     return Drawn(
-        tuple(Completion(c.text, tokens, c.finish, logprobs=c.logprobs) for c, tokens in zip(read, shares, strict=False)),
+        tuple(replace(c, tokens=tokens) for c, tokens in zip(read, shares, strict=False)),
         estimate(characters) if prompt is None else prompt,
         _cached(data, prompt or 0),
         prompt is None or total is None,
@@ -206,7 +206,14 @@ def _choices(data: Any) -> list[dict[str, Any]]:
 def _choice(choice: dict[str, Any]) -> Completion:
     text = _text(choice)
     finish = choice.get("finish_reason")
-    return Completion(text, 0, _FINISH.get(finish, "stop") if isinstance(finish, str) else "stop", logprobs=_logprobs(choice, text))
+    reason = _FINISH.get(finish, "stop") if isinstance(finish, str) else "stop"
+    return Completion(text, 0, reason, logprobs=_logprobs(choice, text), stopped_by=_stopped_by(choice))
+
+
+def _stopped_by(choice: dict[str, Any]) -> str | None:
+    """The stop string that ended a choice, where the server tells: `stop_reason` (vLLM) or `matched_stop` (SGLang)."""
+    told = [choice[key] for key in ("stop_reason", "matched_stop") if key in choice]
+    return None if not told else told[0] if isinstance(told[0], str) else ""
 
 
 def _text(choice: dict[str, Any]) -> str:

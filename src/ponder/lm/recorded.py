@@ -14,10 +14,10 @@ from typing import Any, Protocol, TypeVar
 
 from ponder.core.budget import Allowance, Price
 from ponder.core.errors import ReplayDivergence
-from ponder.core.language import LM, Completion, Continuation, Reply, Request, Sampling, Scored, fingerprint
+from ponder.core.language import LM, Completion, Continuation, Reply, Request, RewardModel, Rewards, Sampling, Scored, Solution, fingerprint
 
-A = TypeVar("A", Request, Continuation)
-R = TypeVar("R", Reply, Scored)
+A = TypeVar("A", Request, Continuation, Solution)
+R = TypeVar("R", Reply, Scored, Rewards)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,9 @@ class MemoryStore:
 
 
 class Recorded:
-    """An engine whose calls are kept in a store, and answered from it when they come again. Implements `LM`.
+    """An engine whose calls are kept in a store, and answered from it when they come again.
+
+    Implements `LM` for a language model, `RewardModel` for a reward model, and both for an engine that is both.
 
     Args:
         engine: what answers new calls; None for pure replay, where a new call is a divergence.
@@ -75,7 +77,7 @@ class Recorded:
         scope: a name that sets the calls of one run apart from those of others in the same store.
     """
 
-    def __init__(self, engine: LM | None, store: CallStore, scope: str = "") -> None:
+    def __init__(self, engine: LM | RewardModel | None, store: CallStore, scope: str = "") -> None:
         self._engine, self._store, self._scope = engine, store, scope
 
     @property
@@ -88,19 +90,30 @@ class Recorded:
 
     @property
     def concurrency(self) -> int:
-        return 32 if self._engine is None else self._engine.concurrency
+        return getattr(self._engine, "concurrency", 32)
+
+    @property
+    def step_separator(self) -> str | None:
+        """What the engine says ends a step, if it does."""
+        return getattr(self._engine, "step_separator", None)
 
     def generate(self, requests: Sequence[Request], sampling: Sampling, allowance: Allowance | None = None) -> list[Reply]:
-        def ask(engine: LM, new: list[Request]) -> list[Reply]:
+        def ask(engine: Any, new: list[Request]) -> list[Reply]:
             return engine.generate(new, sampling, allowance)
 
         return self._through(requests, lambda r: fingerprint(self.name, r, sampling), ask, _reply_from_json, allowance)
 
     def logprobs(self, continuations: Sequence[Continuation]) -> list[Scored]:
-        def ask(engine: LM, new: list[Continuation]) -> list[Scored]:
+        def ask(engine: Any, new: list[Continuation]) -> list[Scored]:
             return engine.logprobs(new)
 
         return self._through(continuations, lambda c: fingerprint(self.name, c), ask, _scored_from_json)
+
+    def rewards(self, solutions: Sequence[Solution]) -> list[Rewards]:
+        def ask(engine: Any, new: list[Solution]) -> list[Rewards]:
+            return engine.rewards(new)
+
+        return self._through(solutions, lambda s: fingerprint(self.name, s), ask, _rewards_from_json)
 
     def close(self) -> None:
         if self._engine is not None:
@@ -110,7 +123,7 @@ class Recorded:
         self,
         asked: Sequence[A],
         content_of: Callable[[A], str],
-        ask: Callable[[LM, list[A]], list[R]],
+        ask: Callable[[Any, list[A]], list[R]],
         read: Callable[[Any], R],
         allowance: Allowance | None = None,
     ) -> list[R]:
@@ -136,7 +149,7 @@ class Recorded:
         return [known[content] for content in contents]
 
 
-def _dump(reply: Reply | Scored) -> str:
+def _dump(reply: Reply | Scored | Rewards) -> str:
     return json.dumps(asdict(reply), separators=(",", ":"))
 
 
@@ -150,3 +163,7 @@ def _reply_from_json(data: dict[str, Any]) -> Reply:
 
 def _scored_from_json(data: dict[str, Any]) -> Scored:
     return Scored(**{**data, "logprobs": tuple(data["logprobs"])})
+
+
+def _rewards_from_json(data: dict[str, Any]) -> Rewards:
+    return Rewards(**{**data, "values": tuple(data["values"])})

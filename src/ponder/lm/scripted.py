@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ponder.core.budget import Allowance, Price
 from ponder.core.errors import EngineError, InputError
-from ponder.core.language import Completion, Continuation, FinishReason, Prompt, Reply, Request, Sampling, Scored
+from ponder.core.language import Completion, Continuation, FinishReason, Prompt, Reply, Request, Rewards, Sampling, Scored, Solution
 from ponder.core.seeds import derive
 
 Answers = Mapping[str, float] | Callable[[str], Mapping[str, float]]
@@ -140,6 +140,26 @@ class Scripted:
         return done, elapsed
 
 
+class ScriptedRewards:
+    """A reward model whose judgement is written down. Implements `RewardModel`.
+
+    Args:
+        judge: the probability for each step of a solution.
+        name: what runs record.
+        price: dollars per million tokens.
+    """
+
+    def __init__(self, judge: Callable[[Solution], Sequence[float]], *, name: str = "scripted rewards", price: Price | None = None) -> None:
+        self.name, self.price, self._judge = name, price, judge
+
+    def rewards(self, solutions: Sequence[Solution]) -> list[Rewards]:
+        tokens = [len(_pieces(flatten(s.prompt, "".join(s.steps)))) for s in solutions]
+        return [Rewards(tuple(self._judge(s)), prompt_tokens=n) for s, n in zip(solutions, tokens, strict=True)]
+
+    def close(self) -> None:
+        """There is nothing to free."""
+
+
 class _Draft:
     """A drawn text before it is known how much of it the allowance lets through."""
 
@@ -148,6 +168,7 @@ class _Draft:
         ends = [at for s in sampling.stop if (at := text.find(s)) >= 0]
         pieces = _pieces(text[: min(ends)] if ends else text)
         self.finish: FinishReason = "length" if len(pieces) > sampling.max_tokens else "stop"
+        self.stopped_by = next((s for s in sampling.stop if ends and text.startswith(s, min(ends))), "")
         self.pieces = pieces[: sampling.max_tokens]
         self.share = share
         self.billed = billed
@@ -168,6 +189,7 @@ class _Draft:
             finish=self.finish if rounds >= self.length else "cancelled",
             token_ids=tuple(derive(0, (p,)) for p in pieces),
             logprobs=(self.share,) * len(pieces),
+            stopped_by=self.stopped_by if self.finish == "stop" and rounds >= self.length else "",
         )
 
 

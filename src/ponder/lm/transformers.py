@@ -30,6 +30,7 @@ class _Row:
     tokens: int = 0
     text: str = ""
     finish: FinishReason | None = None
+    stopped_by: str = ""
     seconds: float = 0.0
 
 
@@ -128,7 +129,7 @@ class Transformers:
         replies: list[Reply] = []
         for at, (request, prompt) in enumerate(zip(requests, prompts, strict=True)):
             own = [r for r in rows if r.request == at and r.finish is not None]
-            done = [Completion(r.text, r.tokens, r.finish or "cancelled", tuple(r.ids), tuple(r.logprobs)) for r in own]
+            done = [Completion(r.text, r.tokens, r.finish or "cancelled", tuple(r.ids), tuple(r.logprobs), r.stopped_by) for r in own]
             if sampling.temperature == 0 and done:
                 done += [replace(done[0], tokens=0)] * (request.n - 1)
             seconds = max((r.seconds for r in own), default=time.monotonic() - began)
@@ -277,6 +278,7 @@ class Transformers:
         row.ids.append(token)
         row.logprobs.append(logprob)
         if sampling.stop and (cut := _first(text := self._text(prompt, row.ids), sampling.stop)) is not None:
+            row.stopped_by = next(s for s in sampling.stop if text.startswith(s, cut))
             self._cut(row, text[:cut], prompt)
         elif row.tokens >= row.limit:
             self._end(row, "length", prompt)

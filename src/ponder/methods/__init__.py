@@ -13,16 +13,22 @@ from ponder.methods.sampling import (
     self_consistency,
     weighted_vote,
 )
+from ponder.methods.stepwise import beam_search, dvts, entropic_particle_filter, particle_filter, step_beam_search
 
 __all__ = [
     "METHODS",
     "adaptive_consistency",
+    "beam_search",
     "best_of_n",
+    "dvts",
+    "entropic_particle_filter",
     "named",
     "parse",
+    "particle_filter",
     "perplexity_consistency",
     "repeated_sampling",
     "rpc",
     "self_consistency",
+    "step_beam_search",
     "weighted_vote",
 ]

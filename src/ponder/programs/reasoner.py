@@ -75,6 +75,12 @@ class Reasoner:
             children += own + [state] * (width - len(own))
         return tuple(children), np.zeros(len(children))
 
+    def split(self, text: str, context: Context) -> list[str]:
+        """A text cut into steps, each with its separator but for a last one that has none."""
+        separator = self._separator(context)
+        pieces = text.split(separator)
+        return [piece + separator for piece in pieces[:-1]] + [pieces[-1]] * bool(pieces[-1])
+
     def _separator(self, context: Context) -> str:
         if self.separator is not None:
             return self.separator

@@ -2,7 +2,20 @@
 
 from ponder.scorers.ask import judge, self_eval
 from ponder.scorers.base import Scorer
+from ponder.scorers.process import lookahead, odds, prm, raw
 from ponder.scorers.simple import likelihood, matches, random
 from ponder.scorers.weibull import weibull
 
-__all__ = ["Scorer", "judge", "likelihood", "matches", "random", "self_eval", "weibull"]
+__all__ = [
+    "Scorer",
+    "judge",
+    "likelihood",
+    "lookahead",
+    "matches",
+    "odds",
+    "prm",
+    "random",
+    "raw",
+    "self_eval",
+    "weibull",
+]

@@ -5,7 +5,7 @@ from ponder.core.stepwise import extend, loop, split, start
 from ponder.stages.conditions import confident, settled
 from ponder.stages.decide import abstain, argmax, distinct, draw, prune, top, vote
 from ponder.stages.sample import sample, write
-from ponder.stages.weigh import merge, resample, weigh
+from ponder.stages.weigh import merge, resample, rescore, weigh
 
 __all__ = [
     "abstain",
@@ -18,6 +18,7 @@ __all__ = [
     "merge",
     "prune",
     "resample",
+    "rescore",
     "sample",
     "settled",
     "split",

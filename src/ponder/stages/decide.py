@@ -55,10 +55,18 @@ def _with_nobody(chosen: list[Candidate], shares: list[float]) -> Population[Can
 
 @registered
 class argmax(Decider):
-    """The heaviest candidate that holds an answer; its weight is the share of all candidates that give the same answer."""
+    """The heaviest candidate that holds an answer; its weight is the share of all candidates that give the same answer.
+
+    Of equally heavy ones, as after resampling, that whose answer has the largest share wins, then the first.
+    """
 
     def __call__(self, population: Population[Candidate], context: Context) -> Population[Candidate]:
-        return _chosen(population, max(_able(population), key=lambda i: (population.log_weights[i], -i), default=None))
+        shares = class_shares(population)
+
+        def rank(i: int) -> tuple[float, float, int]:
+            return population.log_weights[i], round(shares[population.items[i].value or ""], 12), -i
+
+        return _chosen(population, max(_able(population), key=rank, default=None))
 
 
 @registered
@@ -87,9 +95,14 @@ class top(Decider):
     """The k heaviest candidates, heaviest first."""
 
     k: Annotated[int, Range(1), "how many to keep"]
+    each: Annotated[bool, "so many of the descendants of every particle that `start` made"] = False
 
     def __call__(self, population: Population[Any], context: Context) -> Population[Any]:
-        return population.top(self.k).normalised()
+        if not self.each:
+            return population.top(self.k).normalised()
+        roots = population.classes(lambda c: c.root).values()
+        kept = [m[np.argsort(-population.log_weights[m], kind="stable")[: self.k]] for m in roots]
+        return population.at(np.concatenate(kept)).normalised()
 
 
 @registered

@@ -53,6 +53,21 @@ class rising(Schedule):
 
 
 @registered
+class doubling(Schedule):
+    """1, 1, 2, 4, 8, ... and what is left of `total` at the end: samples that stop adaptively in few rounds (`rounds` of them)."""
+
+    total: Annotated[int, Range(1), "the sum over all rounds"] = 16
+
+    def at(self, round_: int) -> float:
+        drawn = 2 ** (round_ - 1) if round_ else 0
+        return max(1, min(max(drawn, 1), self.total - drawn))
+
+    @property
+    def rounds(self) -> int:
+        return 1 + (self.total - 1).bit_length()
+
+
+@registered
 class entropic(Schedule):
     """1, but hotter while weights would degenerate early: max(1, (1 - round / rounds) * n / ess) if ess < n / 2 in the first half.
 

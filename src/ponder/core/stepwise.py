@@ -12,7 +12,7 @@ from typing import Annotated, Any, cast
 
 import numpy as np
 
-from ponder.core.algebra import Proper, Stage
+from ponder.core.algebra import Pipeline, Proper, Stage
 from ponder.core.context import Context, Program
 from ponder.core.errors import BudgetExhausted, InputError
 from ponder.core.population import Population, take
@@ -102,12 +102,13 @@ class loop(Stage):
         return self.body.proper
 
     def __call__(self, population: Population[Any], context: Context) -> Population[Any]:
+        body = self.body if isinstance(self.body, Pipeline) else Pipeline((self.body,))  # a pipeline tells the trace of each round
         for round_ in range(self.limit):
             if _all_finished(population, context) or population.dead:
                 return population
             try:
                 context.meter.allowance()
-                population = self.body(population, context.at(round_).in_round(round_))
+                population = body(population, context.at(round_).in_round(round_))
             except BudgetExhausted as end:
                 context.trace.note(f"{end} in round {round_ + 1} of {self}")
                 return population

@@ -1,0 +1,171 @@
+"""From the trace of an answer to the tree of its search: who grew from whom, what weighed how much, what was dropped where."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ponder.core.answer import Answer, heaviest
+from ponder.core.errors import InputError
+from ponder.core.population import Population
+from ponder.core.problem import Candidate
+
+_DROPS = re.compile(r"(resample|top|distinct|prune|merge)\(")
+
+
+@dataclass
+class Node:
+    """One step of one candidate.
+
+    Attributes:
+        text: what the step wrote; "" for the root.
+        depth: steps from the root.
+        children: in order of appearance.
+        share: its share of the weight in the last population that held it, copies together.
+        score: the log-score that a scorer last gave it; None if none did.
+        copies: the most copies of it that a population held.
+        value: the answer, if it is finished and holds one.
+        finished: whether it was complete.
+        dropped: the stage that left it out of the population, "" if none did.
+        winner: whether the answer stands at the end of this branch.
+    """
+
+    text: str
+    depth: int
+    children: list[Node] = field(default_factory=list["Node"])
+    share: float = 0.0
+    score: float | None = None
+    copies: int = 1
+    value: str | None = None
+    finished: bool = False
+    dropped: str = ""
+    winner: bool = False
+
+    def walk(self) -> Iterable[Node]:
+        """This node and all below it, parents first."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        own = {name: getattr(self, name) for name in ("text", "share", "score", "copies", "value", "finished", "dropped", "winner")}
+        return {**own, "children": [child.to_dict() for child in self.children]}
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """One resampling: how many particles, how many different ones survived, the effective number before."""
+
+    round: int
+    stage: str
+    size: int
+    distinct: int
+    ess: float
+
+    def __str__(self) -> str:
+        return f"round {self.round + 1}: {self.stage} drew {self.size} from {self.distinct} (ess {self.ess:.1f})"
+
+
+@dataclass(frozen=True)
+class Genealogy:
+    """The tree of a search and its resamplings, in order."""
+
+    root: Node
+    resamplings: tuple[Resampling, ...]
+
+    @property
+    def size(self) -> int:
+        """Steps drawn."""
+        return sum(1 for _ in self.root.walk()) - 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {"root": self.root.to_dict(), "resamplings": [vars(r) for r in self.resamplings]}
+
+
+def genealogy(answer: Answer) -> Genealogy:
+    """The tree of an answer whose trace kept its populations (`ask(..., trace=Trace(keep=True))`).
+
+    Raises:
+        InputError: if the trace kept none.
+    """
+    steps = [(s, s.population) for s in answer.trace.steps if s.population is not None]
+    if not steps:
+        raise InputError("the trace kept no populations; ask with trace=Trace(keep=True) to draw the search")
+    builder = _Builder()
+    resamplings: list[Resampling] = []
+    before: set[int] = set()
+    ess = 1.0
+    for step, population in steps:
+        present = builder.add(population)
+        if _DROPS.match(step.stage):
+            for key in before - present:
+                builder.nodes[key].dropped = builder.nodes[key].dropped or step.stage
+            if step.stage.startswith("resample"):
+                resamplings.append(Resampling(step.round, step.stage, step.size, len(present), ess))
+        before, ess = present, step.ess
+    builder.survive(answer.population.items if answer.population is not None else ())
+    builder.win(_winner(answer))
+    return Genealogy(builder.root, tuple(resamplings))
+
+
+def _winner(answer: Answer) -> Candidate | None:
+    """The candidate that stands for the answer."""
+    if answer.population is None or answer.value is None:
+        return None
+    alike = [i for i, c in enumerate(answer.population.items) if c.value == answer.value]
+    chosen = [i for i in alike if answer.population.items[i].text == answer.text]
+    return heaviest(answer.population.at(chosen or alike))[0] or answer.population.items[(chosen or alike)[0]]
+
+
+class _Builder:
+    """Nodes by the identity of a candidate's tuple of steps: each extension makes a new one, copies and rescored ones share it."""
+
+    def __init__(self) -> None:
+        self.root = Node("", 0)
+        self.nodes: dict[int, Node] = {}
+        self._alive: list[tuple[str, ...]] = []  # keeps the tuples, so that no identity is used twice
+
+    def add(self, population: Population[Any]) -> set[int]:
+        """Put a population's candidates into the tree; returns the identities that it holds."""
+        counts: dict[int, int] = {}
+        shares: dict[int, float] = {}
+        for candidate, weight in zip(population.items, population.weights, strict=True):
+            node = self._node(candidate)
+            if node is None:
+                continue
+            key = id(candidate.steps)
+            counts[key] = counts.get(key, 0) + 1
+            shares[key] = shares.get(key, 0.0) + float(weight)
+            node.score = next(reversed(list(candidate.scores.values())), node.score)
+        for key, count in counts.items():
+            self.nodes[key].copies = max(self.nodes[key].copies, count)
+            self.nodes[key].share = shares[key]
+        return set(counts)
+
+    def _node(self, candidate: Any) -> Node | None:
+        if not isinstance(candidate, Candidate) or not candidate.steps:
+            return None
+        key = id(candidate.steps)
+        if key not in self.nodes:
+            parent = self.root if candidate.parent is None else self._node(candidate.parent) or self.root
+            node = Node(candidate.steps[-1], len(candidate.steps), value=candidate.value, finished=candidate.finished)
+            self.nodes[key] = node
+            self._alive.append(candidate.steps)
+            parent.children.append(node)
+        return self.nodes[key]
+
+    def survive(self, candidates: Iterable[Candidate]) -> None:
+        """What the last population descends from was not dropped."""
+        for candidate in candidates:
+            for ancestor in candidate.lineage:
+                if id(ancestor.steps) in self.nodes:
+                    self.nodes[id(ancestor.steps)].dropped = ""
+
+    def win(self, winner: Candidate | None) -> None:
+        for ancestor in winner.lineage if winner is not None else ():
+            if id(ancestor.steps) in self.nodes:
+                self.nodes[id(ancestor.steps)].winner = True

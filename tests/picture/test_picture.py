@@ -104,6 +104,8 @@ def test_a_search_that_is_stopped_in_the_middle_answers_from_what_there_is() -> 
 
     texts = {"a\n\n54": 0.5, "a\n\nb\n\nc\n\nd\n\n56": 0.5}
     trace = Trace(listener=stop)
-    answer = ponder.ask("?", method="start(20) | loop(extend()) | vote()", model=step_by_step(texts), meter=meter, trace=trace)
+    answer = ponder.ask(
+        "?", method="start(20) | loop(extend()) | vote()", model=step_by_step(texts), reads="number", meter=meter, trace=trace
+    )
     assert answer.value == "54"
     assert any("stopped by the user" in note for note in answer.trace.notes)

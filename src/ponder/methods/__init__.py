@@ -3,6 +3,7 @@
 import ponder.scorers
 import ponder.stages  # noqa: F401
 from ponder.core.text import parse
+from ponder.methods.adaptive import adaptive_best_of_n, pruned_best_of_n
 from ponder.methods.named import METHODS, named
 from ponder.methods.sampling import (
     adaptive_consistency,
@@ -17,6 +18,7 @@ from ponder.methods.stepwise import beam_search, dvts, entropic_particle_filter,
 
 __all__ = [
     "METHODS",
+    "adaptive_best_of_n",
     "adaptive_consistency",
     "beam_search",
     "best_of_n",
@@ -26,6 +28,7 @@ __all__ = [
     "parse",
     "particle_filter",
     "perplexity_consistency",
+    "pruned_best_of_n",
     "repeated_sampling",
     "rpc",
     "self_consistency",

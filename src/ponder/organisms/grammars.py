@@ -12,8 +12,11 @@ class Grammar(Protocol):
 
     Attributes:
         READS: what questions it reads, for errors and lists.
+        STEP: characters of a step, its separator included.
     """
 
+    @property
+    def STEP(self) -> int: ...
     @property
     def READS(self) -> str: ...
 

@@ -3,6 +3,7 @@
 from ponder.scorers.ask import judge, self_eval
 from ponder.scorers.base import Scorer
 from ponder.scorers.process import lookahead, odds, prm, raw
+from ponder.scorers.selfeval import win_or_tie
 from ponder.scorers.simple import likelihood, matches, random
 from ponder.scorers.weibull import weibull
 
@@ -18,4 +19,5 @@ __all__ = [
     "raw",
     "self_eval",
     "weibull",
+    "win_or_tie",
 ]

@@ -2,8 +2,8 @@
 
 from ponder.core.algebra import until
 from ponder.core.stepwise import extend, loop, split, start
-from ponder.stages.conditions import confident, settled
-from ponder.stages.decide import abstain, argmax, distinct, draw, prune, top, vote
+from ponder.stages.conditions import confident, reached, settled
+from ponder.stages.decide import abstain, argmax, distinct, draw, judged, prune, top, vote
 from ponder.stages.sample import sample, write
 from ponder.stages.weigh import merge, resample, rescore, weigh
 
@@ -14,9 +14,11 @@ __all__ = [
     "distinct",
     "draw",
     "extend",
+    "judged",
     "loop",
     "merge",
     "prune",
+    "reached",
     "resample",
     "rescore",
     "sample",

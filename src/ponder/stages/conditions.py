@@ -11,6 +11,7 @@ from ponder.core.algebra import Condition
 from ponder.core.context import Context
 from ponder.core.population import Population
 from ponder.core.terms import Range, registered
+from ponder.scorers.base import log
 
 
 def leader_counts(population: Population[Any]) -> list[int]:
@@ -69,3 +70,24 @@ class settled(Condition):
         if future.shape[1] == 1:
             return 1.0
         return float(np.mean(future[:, 0] > future[:, 1:].max(axis=1)))
+
+
+@registered
+class reached(Condition):
+    """The best of the candidates that were judged and hold an answer weighs this much, as `sample(1) | weigh(scorer)` leaves them.
+
+    For scores that are log-probabilities, weighed once.
+    """
+
+    threshold: Annotated[float | None, Range(0, 1), "the score, as a probability, that is good enough; None is never reached"] = 0.9
+
+    def __call__(self, population: Population[Any], context: Context) -> bool:
+        judged = np.array([getattr(c, "value", None) is not None and bool(c.scores) for c in population.items])
+        if self.threshold is None or not judged.any():
+            return False
+        # A union gives each of n candidates the share 1 / n of its score.
+        best = float(np.max(population.log_weights[judged])) + np.log(len(population))
+        if best < float(log(self.threshold)) - 1e-12:
+            return False
+        context.trace.note(f"{self}: stopped after {len(population)} candidates in {context.round + 1} rounds")
+        return True

@@ -13,7 +13,7 @@ from ponder.core.context import Context
 from ponder.core.population import Population
 from ponder.core.problem import Candidate
 from ponder.core.terms import OneOf, Range, registered
-from ponder.scorers.base import log
+from ponder.scorers.base import Scorer, log
 from ponder.scorers.equivalence import group_values
 from ponder.scorers.weibull import Pruner
 
@@ -128,6 +128,20 @@ class distinct(Decider):
     def __call__(self, population: Population[Candidate], context: Context) -> Population[Candidate]:
         members = population.classes(lambda c: (c.path, c.finished))
         return population.at([int(m[np.argmax(population.log_weights[m])]) for m in members.values()])
+
+
+@registered
+class judged(Decider):
+    """Leave out the candidates that this scorer has not judged, if it has judged any: their weights lack a factor.
+
+    A budget that ends between drawing and judging leaves such candidates.
+    """
+
+    scorer: Annotated[Scorer, "the one that `weigh` or `rescore` asked before"]
+
+    def __call__(self, population: Population[Any], context: Context) -> Population[Any]:
+        known = [i for i, c in enumerate(population.items) if str(self.scorer) in c.scores]
+        return population.at(known) if known else population
 
 
 @registered

@@ -24,7 +24,7 @@ from ponder.programs.prompts import STYLES
 class sample(Proper):
     """Branch every unfinished candidate n ways and run each to its end."""
 
-    n: Annotated[int, Range(1, 100_000), "how many completions to draw"]
+    n: Annotated[int | Schedule, Range(1, 100_000), "how many completions to draw, or a schedule over runs"]
     style: Annotated[str | None, OneOf(tuple(STYLES)), "how the prompt is written; by default the run's or the problem's own"] = None
     temperature: Annotated[
         float | Schedule | None, Range(0), "0 is greedy, 1 the model's own distribution, or a schedule over runs; by default the run's"
@@ -37,7 +37,7 @@ class sample(Proper):
         own: dict[str, Any] = {k: v for k in ("max_tokens", "top_p") if (v := getattr(self, k)) is not None}
         if self.temperature is not None:
             own["temperature"] = at_round(self.temperature, context)
-        return branch(population, self.n, own, context, whole=True, style=self.style, model=self.model)
+        return branch(population, int(at_round(self.n, context)), own, context, whole=True, style=self.style, model=self.model)
 
 
 @registered

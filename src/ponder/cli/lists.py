@@ -14,6 +14,8 @@ from ponder.core.errors import InputError, did_you_mean
 from ponder.core.terms import REGISTRY, arguments
 from ponder.lm.load import FORMS
 from ponder.methods import METHODS
+from ponder.organisms.card import Card
+from ponder.organisms.shelf import shelf
 
 
 @click.command()
@@ -26,12 +28,23 @@ def models(as_json: bool) -> None:
     ponder ask "What is 7 * 8?" --model http://localhost:8000/v1#qwen3-8b
     """
     if as_json:
-        print_json([vars(form) for form in FORMS])
+        print_json([*map(vars, FORMS), *map(_organism, shelf())])
         return
     table = Table("model", "what it is", "example")
     for form in FORMS:
         table.add_row(escape(form.form), form.about, escape(form.example))
     console().print(table)
+    shipped = Table("organism", "what it is", "stated figures")
+    for row in map(_organism, shelf()):
+        facts = ", ".join(f"{name} {value}" for name, value in row["facts"].items() if isinstance(value, int | float | str))
+        shipped.add_row(escape(row["form"]), escape(row["about"]), escape(facts))
+    if shipped.row_count:
+        console().print(shipped)
+
+
+def _organism(card: Card) -> dict[str, Any]:
+    name = f"organism:{card.name}"
+    return {"form": name, "about": card.about, "example": name, "facts": card.facts, "command": card.command}
 
 
 @click.group(invoke_without_command=True)

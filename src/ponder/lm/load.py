@@ -28,6 +28,7 @@ FORMS = (
     Form("FILE.gguf", "a GGUF file on the embedded engine (llama, qwen2, qwen3)", "models/qwen2.5-0.5b.gguf"),
     Form("URL#MODEL", "any OpenAI-compatible server: vLLM, SGLang, llama-server, Ollama", "http://localhost:8000/v1#qwen3-8b"),
     Form("transformers:ID", "a Hugging Face model in process, on torch (extra: torch)", "transformers:HuggingFaceTB/SmolLM2-135M"),
+    Form("organism:NAME", "a small trained model that is shipped, or a FILE.safetensors: seconds for a whole experiment", "organism:chain"),
     Form(
         "scripted:ANSWER=P,...",
         "a seeded imitation that gives these answers with these probabilities, for trying things out",
@@ -72,6 +73,8 @@ def _maker(name: str, price: Price | None) -> Callable[[], LM]:
         return lambda: _http(url, model, price)
     if kind == "transformers" and rest:
         return lambda: _transformers(rest, price)
+    if kind == "organism" and rest:
+        return _organism(rest, price)
     if kind == "scripted" and rest:
         answers = _answers(rest)
         return lambda: _scripted(answers, name, price)
@@ -97,6 +100,19 @@ def _transformers(model: str, price: Price | None) -> LM:
     from ponder.lm.transformers import Transformers
 
     return Transformers(model, price=price)
+
+
+def _organism(name: str, price: Price | None) -> Callable[[], LM]:
+    from ponder.organisms.shelf import find
+
+    find(name)  # an unknown name is refused before anything is loaded
+
+    def make() -> LM:
+        from ponder.lm.organism import Organism
+
+        return Organism(name, price=price)
+
+    return make
 
 
 def _scripted(answers: dict[str, float], name: str, price: Price | None) -> LM:

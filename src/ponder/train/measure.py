@@ -176,9 +176,7 @@ def auroc(scores: NDArray[Any], labels: NDArray[Any]) -> float:
 
 def within(scores: NDArray[Any], labels: NDArray[Any], used: NDArray[Any]) -> float:
     """The mean AUROC of each column of each problem, over those that have both labels; arrays of shape (problems, samples, columns)."""
-    found = [
-        auroc(scores[i, used[i, :, j], j], labels[i, used[i, :, j], j]) for i in range(len(scores)) for j in range(scores.shape[2])
-    ]
+    found = [auroc(scores[i, used[i, :, j], j], labels[i, used[i, :, j], j]) for i in range(len(scores)) for j in range(scores.shape[2])]
     return float(np.nanmean(found)) if np.isfinite(found).any() else float("nan")
 
 

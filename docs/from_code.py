@@ -19,6 +19,7 @@ KINDS = {
     "scorer": "Scorers",
     "pruner": "Pruning rules",
     "resampler": "Resampling schemes",
+    "schedule": "Schedules",
     "method": "Named methods",
 }
 

@@ -1,0 +1,47 @@
+"""What computation costs in floating-point operations, and what more inference is worth in parameters."""
+
+from __future__ import annotations
+
+import math
+
+from ponder.core.errors import InputError
+
+
+def forward(parameters: float, tokens: float = 1) -> float:
+    """Operations to read or write so many tokens: 2 a parameter and token (Kaplan et al. 2020, arXiv 2001.08361, section 2.1)."""
+    _positive(parameters=parameters, tokens=tokens)
+    return 2 * parameters * tokens
+
+
+def train(parameters: float, tokens: float = 1) -> float:
+    """Operations to train on so many tokens: 6 a parameter and token, the backward pass counted as two forward ones."""
+    _positive(parameters=parameters, tokens=tokens)
+    return 6 * parameters * tokens
+
+
+def exchange(factor: float, ratio: float) -> float:
+    """How much more inference the compute of a `factor` times larger model buys: factor + 3 (factor - 1) / ratio.
+
+    A larger model costs more to pretrain and more to run. The smaller one may spend the whole difference on inference (Snell et al.
+    2024, arXiv 2408.03314, section 7).
+
+    >>> round(exchange(14, 0.79), 2)
+    63.37
+
+    Args:
+        factor: how many times the parameters, at least 1.
+        ratio: tokens of inference over tokens of pretraining, above 0.
+
+    Returns:
+        How many times the tokens of inference the smaller model may use.
+    """
+    _positive(factor=factor, ratio=ratio)
+    if factor < 1:
+        raise InputError(f"factor says how many times larger the other model is, at least 1, not {factor!r}")
+    return factor + 3 * (factor - 1) / ratio
+
+
+def _positive(**values: float) -> None:
+    for name, value in values.items():
+        if not (math.isfinite(value) and value > 0):
+            raise InputError(f"{name} must be a number above 0, not {value!r}")

@@ -167,6 +167,7 @@ class until(Stage):
         pooled: Population[Any] | None = None
         for run in range(self.limit):
             try:
+                context.meter.allowance()  # a pipeline would catch the end of the budget and bring home an empty candidate
                 fresh = self.stage(population, context.at(run).in_round(run))
             except BudgetExhausted as end:
                 if pooled is None:

@@ -132,7 +132,7 @@ class distinct(Decider):
 
 @registered
 class judged(Decider):
-    """Leave out the candidates that this scorer has not judged, if it has judged any: their weights lack a factor.
+    """Leave out the candidates that this scorer has not judged, if it has judged any with an answer: their weights lack a factor.
 
     A budget that ends between drawing and judging leaves such candidates.
     """
@@ -141,7 +141,7 @@ class judged(Decider):
 
     def __call__(self, population: Population[Any], context: Context) -> Population[Any]:
         known = [i for i, c in enumerate(population.items) if str(self.scorer) in c.scores]
-        return population.at(known) if known else population
+        return population.at(known) if any(population.items[i].value is not None for i in known) else population
 
 
 @registered

@@ -4,6 +4,7 @@ import ponder.scorers
 import ponder.stages  # noqa: F401
 from ponder.core.text import parse
 from ponder.methods.adaptive import adaptive_best_of_n, pruned_best_of_n
+from ponder.methods.gibbs import parallel_tempering, particle_gibbs
 from ponder.methods.named import METHODS, named
 from ponder.methods.sampling import (
     adaptive_consistency,
@@ -15,6 +16,7 @@ from ponder.methods.sampling import (
     weighted_vote,
 )
 from ponder.methods.stepwise import beam_search, dvts, entropic_particle_filter, particle_filter, step_beam_search
+from ponder.methods.trees import tree_search
 
 __all__ = [
     "METHODS",
@@ -25,13 +27,16 @@ __all__ = [
     "dvts",
     "entropic_particle_filter",
     "named",
+    "parallel_tempering",
     "parse",
     "particle_filter",
+    "particle_gibbs",
     "perplexity_consistency",
     "pruned_best_of_n",
     "repeated_sampling",
     "rpc",
     "self_consistency",
     "step_beam_search",
+    "tree_search",
     "weighted_vote",
 ]

@@ -4,7 +4,10 @@ from ponder.core.algebra import until
 from ponder.core.stepwise import extend, loop, split, start
 from ponder.stages.conditions import confident, reached, settled
 from ponder.stages.decide import abstain, argmax, distinct, draw, judged, prune, top, vote
+from ponder.stages.gibbs import gibbs
+from ponder.stages.mcts import mcts
 from ponder.stages.sample import sample, write
+from ponder.stages.tempering import tempering
 from ponder.stages.weigh import merge, resample, rescore, weigh
 
 __all__ = [
@@ -14,8 +17,10 @@ __all__ = [
     "distinct",
     "draw",
     "extend",
+    "gibbs",
     "judged",
     "loop",
+    "mcts",
     "merge",
     "prune",
     "reached",
@@ -25,6 +30,7 @@ __all__ = [
     "settled",
     "split",
     "start",
+    "tempering",
     "top",
     "until",
     "vote",

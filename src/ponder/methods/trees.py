@@ -1,0 +1,28 @@
+"""Methods that search trees: of steps, of whole answers and their revisions."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from ponder.core.algebra import Stage
+from ponder.core.terms import OneOf, Range
+from ponder.core.tree import BY
+from ponder.methods.named import named
+from ponder.scorers import Scorer, prm
+from ponder.stages import argmax, vote
+from ponder.stages.mcts import mcts
+
+
+@named
+def tree_search(
+    simulations: Annotated[int, Range(1, 100_000), "how many states are expanded"] = 40,
+    branching: Annotated[int, Range(1, 1000), "steps drawn at each state"] = 5,
+    depth: Annotated[int, Range(1, 1000), "the most steps"] = 8,
+    c_puct: Annotated[float, Range(0), "weight of the prior"] = 1.25,
+    value: Annotated[Scorer, "what a state is worth, by log-probability"] = prm(),
+    prior: Annotated[str, OneOf(("likelihood", "uniform")), "what the policy thinks of a step"] = "likelihood",
+    select: Annotated[str, OneOf((*BY, "argmax", "vote")), "the path of best children by this, or a choice among all leaves"] = "q",
+) -> Stage:
+    """Monte Carlo tree search over reasoning steps with a value of states (Chen et al. 2024, arXiv 2405.03553, section 3)."""
+    tree = mcts(simulations, branching, depth, c_puct, value, prior, "all" if select in ("argmax", "vote") else select)
+    return tree | (vote() if select == "vote" else argmax())

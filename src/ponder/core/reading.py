@@ -29,6 +29,7 @@ _LONGEST = 2000
 _SENTENCE = re.compile(r"(?:(?<=[^\W_]{3})|(?<=\d)|(?<=[)\]\"'*}$`]))(?<!\bMrs)[.!?][\"'*)]{0,3}\s+(?=[A-Z])|,?\s{1,5}because\b")
 _DELIMITERS = re.compile(r"\\[()\[\],;!]|\\(?:text|mathrm|mathbf|textbf|mbox)\b|[$`{}]|^[ \t]*>", re.MULTILINE)
 _TRIES = 20
+_RUNNING = re.compile(r"\s{0,20}(?:[-+*>_\d]{1,30};)+([-+*>_\d]{1,30});?\s{0,20}", re.ASCII)
 _BARE = re.compile(r"[-+−–]?(?:\\?[$€£])?[\d.,/]+\\?%?|[-+−–]?\d*\\frac\{[-+]?[\d.]+\}\{[\d.]+\}")
 
 
@@ -86,10 +87,14 @@ def read_number(text: str, choices: tuple[str, ...] = ()) -> str | None:
     """The number behind the last answer mark that holds one; else the one the text begins with; else the last line's.
 
     In a line with an equals sign the number is what follows the last one. An expression that is not worked out ("12 + 1"), a
-    date, a time and a ratio are no numbers. Values are exact: "12.50" and "25/2" are both "25/2", "75%" is "3/4".
+    date, a time and a ratio are no numbers. Of running results ("97;873;871") the last counts. Values are exact: "12.50" and "25/2" are
+    both "25/2", "75%" is "3/4".
     """
     label = _LABEL.match(text)
     body = text[label.end() :] if label else text  # "Answer:" before everything may open a whole chain of thought
+    running = _RUNNING.fullmatch(body)
+    if running is not None:
+        return read_number(running[1]) if running[1].isdigit() else None
     for content, _ in _marked(body):
         stated = stated_number(content)
         if stated is not None:

@@ -10,11 +10,21 @@ from ponder.core.reading import READERS
 from ponder.tasks.arithmetic import ARITHMETIC, TIMES_TABLES
 from ponder.tasks.base import Maker, Task, checked_options, closest, split_spec
 from ponder.tasks.gym import GYM
+from ponder.tasks.organisms import CHAIN, COUNTDOWN
 from ponder.tasks.rows import FILE, HUB, PUBLISHED
 
 __all__ = ["Task", "describe", "load", "names"]
 
-_MAKERS: dict[str, Maker] = {"times-tables": TIMES_TABLES, "arithmetic": ARITHMETIC, **PUBLISHED, "gym": GYM, "file": FILE, "hub": HUB}
+_MAKERS: dict[str, Maker] = {
+    "times-tables": TIMES_TABLES,
+    "arithmetic": ARITHMETIC,
+    "chain": CHAIN,
+    "countdown": COUNTDOWN,
+    **PUBLISHED,
+    "gym": GYM,
+    "file": FILE,
+    "hub": HUB,
+}
 
 
 def names() -> dict[str, str]:

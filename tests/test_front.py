@@ -132,7 +132,7 @@ def test_a_token_budget_ends_a_batch_in_flight() -> None:
 @pytest.mark.parametrize("method", every_method(8))
 def test_every_method_answers_and_bills_what_it_drew(method: str, sevens: Scripted) -> None:
     result = ask("What is 7 * 8?", method=method, model=sevens, reward=ScriptedRewards(judged), seed=3)
-    assert result.value in ("56", "54", None)
+    assert result.value in ("56", "54", "i do not know", None)
     assert result.bill.calls > 0
     assert result.bill.tokens_out > 0
     again = ask("What is 7 * 8?", method=method, model=Scripted(sevens._answers), reward=ScriptedRewards(judged), seed=3)

@@ -39,8 +39,38 @@ class Program(Protocol):
         """Which states are complete, shape (m,)."""
         ...
 
-    def retrace(self, final: Any, state: Any) -> Any:
-        """The state that the trajectory of `final` went to after `state`, which lies on it; for conditional SMC."""
+    def retrace(self, final: Any, state: Any) -> tuple[Any, float]:
+        """One step along a trajectory that is known; for conditional SMC.
+
+        Args:
+            final: where the trajectory ends.
+            state: a state on it that is not `final`; None stands before its beginning.
+
+        Returns:
+            The state that it went to after `state`, and that step's log-weight increment.
+        """
+        ...
+
+    def graft(
+        self, final: Any, state: Any, states: Sequence[Any], context: Context
+    ) -> tuple[Sequence[Any], np.ndarray[Any, np.dtype[np.float64]]]:
+        """The steps of `final` after `state`, which lies on its trajectory, put behind each of m states; for ancestor sampling.
+
+        Returns:
+            m final states, and shape (m,) the log-probabilities of those steps after each, with their log-weight increments; -inf
+            where they cannot follow.
+        """
+        ...
+
+
+class Reference(Protocol):
+    """The trajectory that conditional SMC keeps as particle 0."""
+
+    final: Any
+    """Where it ends."""
+
+    def resample(self, population: Population[Any], context: Context) -> Population[Any]:
+        """Survivors of the population; the first of them lies on the trajectory."""
         ...
 
 
@@ -126,7 +156,7 @@ class Context:
     trace: Trace = field(default_factory=Trace)
     round: int = 0
     temper: float = 1.0
-    reference: Any = None
+    reference: Reference | None = None
     _calls: count[int] = field(default_factory=count, repr=False, compare=False)
 
     def at(self, *steps: Step) -> Context:

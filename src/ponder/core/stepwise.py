@@ -29,6 +29,8 @@ class start(Proper):
     def __call__(self, population: Population[Any], context: Context) -> Population[Any]:
         if context.program is not None and len(population) == 1 and _untouched(population.items[0]):
             states = context.program.start(self.n, context)
+            if context.reference is not None:
+                states = joined(stacked([context.program.retrace(context.reference.final, None)[0]], states), states[1:])
             return Population(states, np.full(self.n, population.log_evidence - np.log(self.n)))
         repeated = population.at(np.repeat(np.arange(len(population)), self.n))
         return repeated.reweight(-np.log(self.n))
@@ -51,13 +53,24 @@ class extend(Proper):
         if not len(open_):
             return population
         states = take(population.items, open_)
-        children, increments = program.extend(states, self.width, context)
-        if context.reference is not None and not done[0]:
-            children = _replaced(children, program.retrace(context.reference.final, states[0]))
+        children, increments = _grown(states, self.width, context, kept=context.reference is not None and not done[0])
         parents = np.concatenate([np.flatnonzero(done), np.repeat(open_, self.width)])
-        items = joined(_rested(take(population.items, np.flatnonzero(done))), children)
+        items = joined(rested(take(population.items, np.flatnonzero(done))), children)
         share = np.concatenate([np.zeros(int(done.sum())), increments - np.log(self.width)])
         return Population(items, population.log_weights[parents] + share).at(np.argsort(parents, kind="stable"))
+
+
+def _grown(states: Sequence[Any], width: int, context: Context, kept: bool) -> tuple[Sequence[Any], np.ndarray[Any, Any]]:
+    """The children of all states and their increments; with `kept` the first goes on along the reference and costs nothing."""
+    program = step_program(context)
+    if not kept or context.reference is None:
+        return program.extend(states, width, context)
+    first, increment = program.retrace(context.reference.final, states[0])
+    own = stacked([first], states)
+    if len(states) == 1:
+        return own, np.array([increment])
+    children, increments = program.extend(states[1:], width, context)
+    return joined(own, children), np.concatenate([[increment], increments])
 
 
 def step_program(context: Context) -> Program:
@@ -71,16 +84,16 @@ def step_program(context: Context) -> Program:
     return context.program
 
 
-def _rested(items: Sequence[Any]) -> Sequence[Any]:
+def rested(items: Sequence[Any]) -> Sequence[Any]:
     """Candidates that an extension passes by because they are finished; arrays as they are."""
     if isinstance(items, np.ndarray):
         return items
     return tuple(replace(c, resting=True) if isinstance(c, Candidate) and not c.resting else c for c in items)
 
 
-def _replaced(children: Any, first: Any) -> Any:
-    """The children with another one in the first place."""
-    return joined(np.asarray(first)[None], children[1:]) if isinstance(children, np.ndarray) else (first, *children[1:])
+def stacked(items: Sequence[Any], like: Sequence[Any]) -> Sequence[Any]:
+    """Single states as one sequence of the same kind as `like`: an array, or a tuple."""
+    return cast(Any, np.stack(items)) if isinstance(like, np.ndarray) else tuple(items)
 
 
 def joined(first: Any, second: Any) -> Any:

@@ -13,6 +13,7 @@ from ponder.core.errors import InputError
 from ponder.core.language import Completion, Request, Sampling
 from ponder.core.problem import Candidate
 from ponder.programs.complete import begin, grown
+from ponder.programs.graft import grafted
 
 SEPARATOR = "\n\n"
 FINAL = ("\\boxed{", "The answer is", "the answer is", "Final answer")
@@ -52,8 +53,15 @@ class Reasoner:
     def finished(self, states: Sequence[Candidate]) -> np.ndarray[Any, np.dtype[np.bool_]]:
         return np.array([c.finished for c in states], dtype=bool)
 
-    def retrace(self, final: Candidate, state: Candidate) -> Candidate:
-        return next(c for c in final.lineage if len(c.steps) == len(state.steps) + 1)
+    def retrace(self, final: Candidate, state: Candidate | None) -> tuple[Candidate, float]:
+        if state is None:
+            return final.lineage[0], 0.0
+        return next(c for c in final.lineage if len(c.steps) == len(state.steps) + 1), 0.0
+
+    def graft(
+        self, final: Candidate, state: Candidate, states: Sequence[Candidate], context: Context
+    ) -> tuple[Sequence[Candidate], np.ndarray[Any, np.dtype[np.float64]]]:
+        return grafted(final, state, states, context, self.model)
 
     def extend(
         self, states: Sequence[Candidate], width: int, context: Context

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from ponder.core.algebra import Proper, Stage
 from ponder.core.context import Context
-from ponder.core.errors import InputError, PonderError
+from ponder.core.errors import PonderError
 from ponder.core.population import Population, take
 from ponder.core.problem import Candidate
-from ponder.core.resampling import Resampler, multinomial, systematic
+from ponder.core.resampling import Resampler, systematic
 from ponder.core.schedules import Schedule
 from ponder.core.terms import Range, registered
 from ponder.scorers.base import Scorer
@@ -99,18 +99,8 @@ class resample(Proper):
         if population.dead or (self.ess < 1 and population.ess >= self.ess * len(population)):
             return population
         if context.reference is not None:
-            return self._conditional(population, context)
+            return context.reference.resample(population, context)
         return population.resample(self.scheme, context.rng(), self.n)
-
-    def _conditional(self, population: Population[Any], context: Context) -> Population[Any]:
-        """Particle 0, the reference, survives as itself; the others are drawn independently from all (Andrieu et al. 2010, sec. 2.4.3)."""
-        if not isinstance(self.scheme, multinomial) or self.n is not None:
-            raise InputError(f"conditional resampling is multinomial and keeps the number of particles; {self} does not")
-
-        def keeping(weights: NDArray[np.float64], n: int, rng: np.random.Generator) -> NDArray[np.intp]:
-            return np.concatenate([[0], self.scheme(weights, n - 1, rng)]).astype(np.intp) if n > 1 else np.zeros(1, dtype=np.intp)
-
-        return population.resample(keeping, context.rng())
 
 
 @registered

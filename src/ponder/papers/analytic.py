@@ -93,8 +93,11 @@ class Chains:
     def finished(self, states: Sequence[Candidate]) -> NDArray[np.bool_]:
         return np.array([c.finished for c in states], dtype=bool)
 
-    def retrace(self, final: Chain, state: Chain) -> Candidate:
-        return next(c for c in final.lineage if len(c.steps) == len(state.steps) + 1)
+    def retrace(self, final: Chain, state: Chain | None) -> tuple[Candidate, float]:
+        return final.lineage[0 if state is None else len(state.steps) + 1], 0.0
+
+    def graft(self, final: Chain, state: Chain, states: Sequence[Chain], context: Context) -> tuple[Sequence[Chain], NDArray[np.float64]]:
+        raise InputError("analytic chains carry their errors along and cannot be put behind one another; use ancestors=False")
 
     def extend(self, states: Sequence[Chain], width: int, context: Context) -> tuple[Sequence[Chain], NDArray[np.float64]]:
         rng, parents = context.rng(), [c for c in states for _ in range(width)]

@@ -47,8 +47,9 @@ class Cache:
     @classmethod
     def of(cls, entries: Mapping[tuple[str, str, int], Sequence[Entry]]) -> Cache:
         """From (question, strategy, budget) -> one entry a repetition."""
-        questions, strategies = (tuple(dict.fromkeys(key[i] for key in entries)) for i in (0, 1))
-        budgets = tuple(sorted({key[2] for key in entries}))
+        questions = tuple(dict.fromkeys(question for question, _, _ in entries))
+        strategies = tuple(dict.fromkeys(strategy for _, strategy, _ in entries))
+        budgets = tuple(sorted({budget for _, _, budget in entries}))
         table = np.full((3, len(questions), len(strategies), len(budgets)), np.nan)
         rows, columns, layers = ({v: i for i, v in enumerate(axis)} for axis in (questions, strategies, budgets))
         for (question, strategy, budget), found in entries.items():

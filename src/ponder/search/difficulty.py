@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -71,5 +72,5 @@ def difficulty(table: ArrayLike, bins: int = 5, pilot: int | None = None, cost: 
     index = np.empty(len(ease), dtype=np.intp)
     for number, members in enumerate(cut):
         index[members] = number
-    edges = np.array([(ease[easier[-1]] + ease[harder[0]]) / 2 for easier, harder in zip(cut, cut[1:], strict=False)])
+    edges = np.array([(ease[easier[-1]] + ease[harder[0]]) / 2 for easier, harder in pairwise(cut)])
     return Difficulty(ease, index, edges, cost * (pilot or samples))

@@ -74,7 +74,7 @@ def problems(n: int, rng: np.random.Generator) -> Problems:
     first, and draws whose intermediate result is 0 or whose target is not in 1..999 are drawn again."""
     parts: list[tuple[Ints, ...]] = []
     total = 0
-    while total < n:
+    while not parts or total < n:
         m = 2 * (n - total) + 16
         numbers, kinds = rng.integers(1, HIGHEST + 1, (m, 3)), rng.integers(0, 3, (m, 2))
         a, b, c = rng.permuted(numbers, axis=1).T

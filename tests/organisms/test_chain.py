@@ -53,6 +53,7 @@ def test_lengths_are_those_asked_for() -> None:
 
 def test_equal_seeds_give_equal_chains() -> None:
     assert chain.prompts(drawn(seed=3)) == chain.prompts(drawn(seed=3)) != chain.prompts(drawn(seed=4))
+    assert chain.encode(drawn(0)).shape == (0, 60)
 
 
 def test_tokens_spell_prompt_and_response() -> None:

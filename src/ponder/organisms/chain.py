@@ -102,11 +102,11 @@ def encode(chains: Problems) -> Ints:
     tokens = np.full((n, LENGTH), PAD, dtype=np.int64)
     tokens[:, :3] = characters.digits(chains.first, 3)
     slots = np.concatenate([characters.operators(chains.kinds)[..., None], characters.digits(chains.operands, 2)], -1)
-    tokens[:, 3 : PROMPT - 1] = np.where(live, slots, PAD).reshape(n, -1)
+    tokens[:, 3 : PROMPT - 1] = np.where(live, slots, PAD).reshape(n, 3 * SLOTS)
     tokens[:, PROMPT - 1] = GO
     ends = np.where(np.arange(1, SLOTS + 1) == chains.lengths[:, None], END, SEPARATOR)
     steps = np.concatenate([characters.digits(chains.values, 3), ends[..., None]], -1)
-    tokens[:, PROMPT:] = np.where(live, steps, PAD).reshape(n, -1)
+    tokens[:, PROMPT:] = np.where(live, steps, PAD).reshape(n, STEP * SLOTS)
     return tokens
 
 

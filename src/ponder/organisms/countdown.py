@@ -101,7 +101,7 @@ def encode(made: Problems) -> Ints:
         characters.digits(made.results, 3),
         ends[..., None],
     ]
-    return np.concatenate([*prompt, np.concatenate(lines, -1).reshape(n, -1)], -1)
+    return np.concatenate([*prompt, np.concatenate(lines, -1).reshape(n, 2 * STEP)], -1)
 
 
 def prompts(made: Problems) -> list[str]:

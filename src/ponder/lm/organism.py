@@ -6,10 +6,12 @@ have read is kept, so that a search that goes on from them reads only what is ne
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +89,7 @@ class Organism:
         self._letters, self._known = np.array(list(alphabet)), frozenset(alphabet)
         self._ids = {ord(c): chr(i) for i, c in enumerate(alphabet)}
         self._end = alphabet.index("\n")
+        self._counted = np.array([c not in (SEPARATOR, "\n") for c in alphabet], dtype=np.float64)
         self._grammar = GRAMMARS[self.card.config.grammar]
         self._canonical = lru_cache(1024)(self._grammar.canonical)
         self._kept = Kept()
@@ -123,8 +126,7 @@ class Organism:
         found: list[Rewards] = []
         for s, (length, text) in zip(solutions, pairs, strict=True):
             # A line break that ends the text belongs to its last step.
-            ends = np.minimum(length + np.cumsum([len(step) for step in s.steps]), len(text))
-            ends[-1] = len(text)
+            ends = [*accumulate(map(len, s.steps[:-1]), initial=length), len(text)][1:]
             found.append(Rewards(self._judged(told[text], text, length, ends), len(text), cached[text], seconds))
         return found
 
@@ -264,23 +266,21 @@ class Organism:
         ended = len(steps[-1]) == self._grammar.STEP - 1 and not text.endswith((SEPARATOR, "\n"))
         return text + "\n" * (what == "values" and ended)
 
-    def _judged(self, told: np.ndarray[Any, Any], text: bytes, start: int, ends: np.ndarray[Any, Any]) -> tuple[float, ...]:
+    def _judged(self, told: np.ndarray[Any, Any], text: bytes, start: int, ends: Sequence[int]) -> tuple[float, ...]:
         """Rewards of steps that end before the places `ends`, from what was told of each token."""
         reward = self.card.reward
         assert reward is not None
-        if reward.kind == "likelihood":
-            tokens = np.frombuffer(text, dtype=np.uint8)[start:]
-            counted = np.where(np.isin(tokens, [ord(self._ids[ord(c)]) for c in (SEPARATOR, "\n") if ord(c) in self._ids]), 0, told[start:])
-            joint = np.clip(np.concatenate([[0.0], np.cumsum(counted, dtype=np.float64)])[ends - start], *CLAMP)
-            values = _sigmoid(reward.a * (joint - np.log(-np.expm1(joint))) + reward.b)
-        else:
-            at = told[ends - 1].astype(np.float64)
-            values = _sigmoid(at) if reward.kind == "head" else (1 + np.tanh(at)) / 2
-        return tuple(values.tolist())
+        if reward.kind != "likelihood":
+            read = [float(told[end - 1]) for end in ends]
+            return tuple(_sigmoid(x) if reward.kind == "head" else (1 + math.tanh(x)) / 2 for x in read)
+        counted = self._counted[np.frombuffer(text, dtype=np.uint8)[start:]]
+        sums = np.cumsum(np.concatenate([[0.0], told[start:] * counted])).tolist()
+        joint = [min(max(sums[end - start], CLAMP[0]), CLAMP[1]) for end in ends]
+        return tuple(_sigmoid(reward.a * (x - math.log(-math.expm1(x))) + reward.b) for x in joint)
 
 
-def _sigmoid(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return (1 + np.tanh(x / 2)) / 2
+def _sigmoid(x: float) -> float:
+    return (1 + math.tanh(x / 2)) / 2
 
 
 def _meter(ask: _Ask) -> Allowance:

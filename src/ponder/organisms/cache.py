@@ -93,13 +93,11 @@ def _block(parts: Sequence[tuple[Cache, Index]], room: int) -> Floats:
 def _flat(parts: Sequence[tuple[Cache, Index]], length: int, room: int) -> Cache:
     """The rows with everything they read as their own."""
     own = _block(parts, length + room)
-    at = 0
-    for cache, rows in parts:
-        block, shared = own[at : at + len(rows)], min(cache.shared, length)
+    for place, (cache, row) in enumerate((cache, row) for cache, rows in parts for row in rows):
+        shared = min(cache.shared, length)
         if cache.trunk is not None:
-            block[..., :shared, :] = cache.trunk[cache.group(rows), ..., :shared, :]
-        block[..., shared:length, :] = cache.own[rows, ..., : length - shared, :]
-        at += len(rows)
+            own[place, ..., :shared, :] = cache.trunk[cache.group(row), ..., :shared, :]
+        own[place, ..., shared:length, :] = cache.own[row, ..., : length - shared, :]
     return Cache(own, length)
 
 
@@ -116,10 +114,9 @@ def _with_trunk(parts: Sequence[tuple[Cache, Index]], length: int) -> Cache | No
     trunk = whole if np.array_equal(chosen, np.arange(len(whole))) else whole[chosen]
     used = length - shared
     own = _block(parts, used + _ROOM)
-    at = 0
-    for cache, rows in parts:
-        own[at : at + len(rows), ..., :used, :] = cache.own[rows, ..., :used, :]
-        at += len(rows)
+    # Row by row: an index array together with a slice is copied element by element.
+    for place, (cache, row) in enumerate((cache, row) for cache, rows in parts for row in rows):
+        own[place, ..., :used, :] = cache.own[row, ..., :used, :]
     return Cache(own, used, trunk)
 
 

@@ -69,7 +69,7 @@ def forward(net: TorchNet) -> Net:
 def draw(net: Net, prompts: Ints, count: int, length: int, rng: np.random.Generator) -> Ints:
     """Samples at temperature 1, shape (problems, count, length). What follows the end of a text is filling, and means nothing."""
     found: list[Ints] = []
-    for part in np.array_split(prompts, max(1, len(prompts) * count // ROWS)):
+    for part in np.array_split(prompts, np.clip(len(prompts) * count // ROWS, 1, len(prompts))):
         cache = net.cache(len(part))
         states = net.feed(cache, part)
         rows = np.repeat(np.arange(len(part)), count)

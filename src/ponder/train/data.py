@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,14 @@ class Batch:
     positions: NDArray[np.int64] | None = None
     segments: NDArray[np.int64] | None = None
     first: int = 1
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def take(self, rows: NDArray[np.int64]) -> Batch:
+        """Some of the rows, in order."""
+        positions, segments = (x if x is None else x[rows] for x in (self.positions, self.segments))
+        return Batch(self.tokens[rows], self.learn[rows], positions, segments, self.first)
 
 
 def fixed(tokens: NDArray[np.int64], prompt: int, filling: int = 0) -> Batch:
@@ -85,6 +93,33 @@ def pack(examples: Sequence[tuple[Sequence[int], Sequence[int]]], length: int) -
             learn[row, max(at + len(prompt), at + 1) : end] = 1
             at = end
     return Batch(tokens, learn, positions, segments)
+
+
+class Rows(Protocol):
+    """Rows to learn from, of any kind."""
+
+    def __len__(self) -> int: ...
+    def take(self, rows: NDArray[np.int64]) -> Self: ...
+
+
+R = TypeVar("R", bound=Rows)
+
+
+def epochs(rows: R, each: int, seed: int) -> Callable[[int], R]:
+    """Go through rows again and again, `each` at a step, every time in a new order; a function of the step.
+
+    Raises:
+        InputError: more rows a step than there are, or none.
+    """
+    if not 1 <= each <= len(rows):
+        raise InputError(f"a step can read 1 to {len(rows)} rows, not {each}")
+    per = len(rows) // each
+
+    def batch(step: int) -> R:
+        order = np.random.default_rng((seed, step // per)).permutation(len(rows))
+        return rows.take(order[step % per * each :][:each])
+
+    return batch
 
 
 def surprise(net: TorchNet, batch: Batch) -> Any:

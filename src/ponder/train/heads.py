@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ponder.core.errors import InputError, need
-from ponder.train.data import Batch, next_token
 from ponder.train.measure import Samples
 from ponder.train.net import TorchNet
 
@@ -60,23 +58,6 @@ def at_steps(samples: Samples, labels: NDArray[Any]) -> Judged:
     return Judged(tokens, targets)
 
 
-def epochs(judged: Judged, rows: int, seed: int) -> Callable[[int], Judged]:
-    """Go through all rows again and again, `rows` at a step, each time in a new order; a function of the step.
-
-    Raises:
-        InputError: more rows a step than there are.
-    """
-    if not 1 <= rows <= len(judged):
-        raise InputError(f"a step can read 1 to {len(judged)} rows, not {rows}")
-    per = len(judged) // rows
-
-    def batch(step: int) -> Judged:
-        order = np.random.default_rng((seed, step // per)).permutation(len(judged))
-        return judged.take(order[step % per * rows :][:rows])
-
-    return batch
-
-
 def _asked(net: TorchNet, judged: Judged) -> tuple[Any, Any]:
     """The head's outputs where it is asked, and the targets there, both of shape (asked,)."""
     targets = torch.from_numpy(judged.targets)
@@ -95,11 +76,6 @@ def squared_error(net: TorchNet, judged: Judged) -> Any:
     """The mean of (tanh(head) - y)^2 over the asked tokens, y in [-1, 1] the target (Chen et al. 2024, AlphaMath)."""
     said, targets = _asked(net, judged)
     return (torch.tanh(said) - targets).square().mean()
-
-
-def with_language(loss: Callable[[TorchNet, Judged], Any], weight: float) -> Callable[[TorchNet, tuple[Batch, Judged]], Any]:
-    """Next-token loss on a batch, plus `weight` times a head's loss on judged rows: the trunk keeps its language while the head learns."""
-    return lambda net, both: next_token(net, both[0]) + weight * loss(net, both[1])
 
 
 def judge(policy: TorchNet, extra: int, seed: int = 0) -> TorchNet:

@@ -1,0 +1,110 @@
+"""The revision model of Snell et al. 2024 (section 6.1): a policy that reads its own wrong attempts before it writes another one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ponder.organisms import chain
+from ponder.organisms.characters import END
+from ponder.train import measure
+from ponder.train.data import epochs, next_token, pack
+from ponder.train.measure import Samples
+from ponder.train.net import TorchNet, load, save
+from ponder.train.recipes import TESTED, Made, base
+from ponder.train.schedules import constant_then_linear
+from ponder.train.trainer import Plan, train
+
+ATTEMPTS = 4
+"""The most earlier attempts before the one that is learnt."""
+CONTEXT = chain.PROMPT + (ATTEMPTS + 1) * chain.SLOTS * chain.STEP
+_DRAWN = 778
+Ints = NDArray[np.int64]
+
+
+def edit_distances(texts: Ints, other: Ints) -> Ints:
+    """Levenshtein distances of rows of tokens to one text, shape (n, length) and (m,) -> (n,)."""
+    above = np.broadcast_to(np.arange(len(other) + 1), (len(texts), len(other) + 1))
+    for i in range(texts.shape[1]):
+        row = np.empty_like(above)
+        row[:, 0] = i + 1
+        for j, token in enumerate(other):
+            swapped = above[:, j] + (texts[:, i] != token)
+            row[:, j + 1] = np.minimum(swapped, np.minimum(above[:, j + 1], row[:, j]) + 1)
+        above = row
+    return above[:, -1]
+
+
+def sequences(samples: Samples, rng: np.random.Generator, most: int = 2) -> list[tuple[list[int], list[int]]]:
+    """Pairs (prompt and earlier attempts, right attempt) to learn from.
+
+    For each right sample, up to `most` a problem, a number from 0 to 4 is drawn, capped by the wrong samples there are. So many
+    wrong ones go before it, at random except that the last is the nearest to the right one by edit distance.
+
+    Args:
+        samples: of chains.
+        rng: of the numbers and the attempts.
+        most: right samples of a problem that are used.
+    """
+    found: list[tuple[list[int], list[int]]] = []
+    lengths = samples.live.sum(1) * samples.step
+    for prompt, responses, solved, length in zip(samples.prompts, samples.responses, samples.solved, lengths, strict=True):
+        ended = (responses[:, :length] == END).argmax(1) == length - 1
+        wrong, right = responses[ended & ~solved, :length], responses[solved, :length]
+        for target in right[:most]:
+            count = min(int(rng.integers(0, ATTEMPTS + 1)), len(wrong))
+            earlier: list[Ints] = []
+            if count:
+                nearest = int(edit_distances(wrong, target).argmin())
+                others = rng.permutation(np.delete(np.arange(len(wrong)), nearest))[: count - 1]
+                earlier = [*wrong[others], wrong[nearest]]
+            found.append(([*map(int, np.concatenate([prompt, *earlier]))], [*map(int, target)]))
+    return found
+
+
+def chain_revise(asked: Made) -> list[Path]:
+    """The policy `chain`, taught to write a right solution after up to four wrong ones of its own, each ended by its line break."""
+    path = base(asked.out, "chain")
+    rng = np.random.default_rng((_DRAWN, asked.seed))
+    samples = measure.sampled(measure.forward(load(path)), 4000, 16, rng)
+    examples = sequences(samples, rng)
+    rows = pack(examples, CONTEXT)
+    net = load(path, context=CONTEXT)
+    plan = Plan(asked.steps or 400, matrix_rate=0.01, other_rate=2e-3, schedule=constant_then_linear(10))
+    train(net, epochs(rows, min(32, len(rows)), asked.seed), next_token, plan, checkpoint=asked.folder, quiet=asked.quiet)
+    facts = revision_figures(net, 300, 4, np.random.default_rng(TESTED)) | {"weights": net.count(), "learnt_from": len(examples)}
+    about = "writes chains of arithmetic, and revises its own attempts: each ended by a line break, the next one follows"
+    return [save(net, asked.path(asked.name), facts=facts, command=asked.command, about=about)]
+
+
+def revision_figures(net: TorchNet, problems: int, count: int, rng: np.random.Generator) -> dict[str, Any]:
+    """What attempts one after another are worth, each with all earlier ones (at most four) before it, at temperature 1.
+
+    `pass@1_by_attempt`: share of right ones. `right_to_wrong`, `wrong_to_right`: share of attempts followed by one of the other kind.
+    """
+    runner = measure.forward(net)
+    solved: list[NDArray[np.bool_]] = []
+    for k in range(4, chain.SLOTS + 1):
+        chains = chain.problems(problems // 5, rng, k)
+        texts = np.repeat(chain.encode(chains)[:, : chain.PROMPT], count, 0)
+        answers = np.repeat(chains.answers, count)
+        right: list[NDArray[np.bool_]] = []
+        for _ in range(ATTEMPTS + 1):
+            written = measure.draw(runner, texts, 1, k * chain.STEP, rng)[:, 0]
+            padded = np.pad(written, ((0, 0), (0, (chain.SLOTS - k) * chain.STEP)))
+            right.append((chain.decode(padded)[:, k - 1] == answers) & (written[:, -1] == END))
+            texts = np.concatenate([texts, written], 1)
+        solved.append(np.stack(right, 1))
+    all_ = np.concatenate(solved)
+    before, after = all_[:, :-1], all_[:, 1:]
+    return {
+        "pass@1": round(float(all_[:, 0].mean()), 4),
+        "pass@1_by_attempt": [round(float(x), 4) for x in all_.mean(0)],
+        "right_to_wrong": round(float((~after[before]).mean()), 4),
+        "wrong_to_right": round(float(after[~before].mean()), 4),
+        "problems": problems // 5 * 5,
+        "samples": count,
+    }

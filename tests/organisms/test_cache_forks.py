@@ -6,12 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.organisms.random_nets import net
 
 from ponder.organisms.cache import SHARED, Cache, gather
 from ponder.organisms.net import Net
-from tests.organisms.random_nets import net
-
-CLOSE = {"rtol": 1e-3, "atol": 1e-4}
 
 
 def read(made: Net, tokens: np.ndarray) -> tuple[Cache, np.ndarray]:
@@ -30,7 +28,7 @@ def goes_on_as_if_read_again(made: Net, cache: Cache, tokens: np.ndarray, rng: n
     more = tokens_of(rng, len(tokens), 2)
     found = made.feed(cache, more)
     _, expected = read(made, np.concatenate([tokens, more], 1))
-    np.testing.assert_allclose(found, expected, **CLOSE)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
     return True
 
 

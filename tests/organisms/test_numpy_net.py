@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from ponder.core.errors import EngineError, InputError
 from tests.organisms.random_nets import by_loops, net, tensors
 
-CLOSE = {"rtol": 1e-4, "atol": 1e-4}
-"""Float32 against float64 on nets whose logits are of the order of 1."""
+from ponder.core.errors import EngineError, InputError
+
+
+def same(a: np.ndarray, b: np.ndarray) -> None:
+    """Float32 on nets whose states are of the order of 1."""
+    np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
 
 def texts(rows: int, length: int, seed: int = 1) -> np.ndarray:
@@ -39,10 +41,10 @@ def test_pieces_are_the_whole(tmp_path: Path, pieces: tuple[int, ...]) -> None:
         found.append(made.feed(cache, tokens[:, at : at + size], every=True))
         at += size
         assert cache.length == at
-    np.testing.assert_allclose(np.concatenate(found, 1), whole, **CLOSE)
+    same(np.concatenate(found, 1), whole)
     last = made.feed(made.cache(5), tokens)
     assert last.shape == (5, 1, 16)
-    np.testing.assert_allclose(last, whole[:, -1:], **CLOSE)
+    same(last, whole[:, -1:])
 
 
 def test_what_follows_changes_nothing_before(tmp_path: Path) -> None:
@@ -50,7 +52,7 @@ def test_what_follows_changes_nothing_before(tmp_path: Path) -> None:
     other = tokens.copy()
     other[:, 10:] = (other[:, 10:] + 1) % 18
     a, b = (made.feed(made.cache(1), t, every=True) for t in (tokens, other))
-    np.testing.assert_allclose(a[:, :10], b[:, :10], **CLOSE)
+    same(a[:, :10], b[:, :10])
     assert np.abs(a[:, 10:] - b[:, 10:]).max(-1).min() > 1e-2
 
 

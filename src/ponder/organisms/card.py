@@ -17,6 +17,7 @@ from ponder.organisms.grammars import GRAMMARS
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 _LIMITS = {"d": 4096, "layers": 64, "heads": 256, "context": 65536}
+_STEEPEST = 1e6
 KINDS = ("likelihood", "head", "tanh")
 
 
@@ -181,8 +182,8 @@ def _reward(name: str, given: dict[str, Any]) -> Reward:
     kind, numbers = given.get("kind"), [given.get(key, default) for key, default in (("a", 1.0), ("b", 0.0))]
     if kind not in KINDS:
         raise EngineError(f"{name}: a reward's kind is one of {', '.join(KINDS)}, not {kind!r}")
-    if not all(isinstance(x, int | float) and np.isfinite(x) for x in numbers):
-        raise EngineError(f"{name}: a reward's a and b must be numbers, not {numbers}")
+    if not all(isinstance(x, int | float) and abs(x) <= _STEEPEST for x in numbers):
+        raise EngineError(f"{name}: a reward's a and b must be numbers of at most {_STEEPEST:g} in size, not {str(numbers)[:60]}")
     return Reward(kind, float(numbers[0]), float(numbers[1]))
 
 

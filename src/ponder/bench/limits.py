@@ -172,13 +172,12 @@ class TwoType:
     @property
     def rejected(self) -> Floats:
         """beta_t: the probability that an attempt is rejected."""
-        r = np.array(self.success, dtype=np.float64)
-        return (1 - self.completeness) * r + self.soundness * (1 - r)
+        return np.array([(1 - self.completeness) * r + self.soundness * (1 - r) for r in self.success], dtype=np.float64)
 
     @property
     def flukes(self) -> Floats:
         """The probability that an attempt is wrong and accepted."""
-        return (1 - np.array(self.success)) * (1 - self.soundness)
+        return np.array([(1 - r) * (1 - self.soundness) for r in self.success], dtype=np.float64)
 
     def reward(self, k: ArrayLike, fp_cost: float, attempt_cost: float = 0.0) -> Floats:
         """Expected reward of at most k attempts, k >= 0 (np.inf for the limit): 1 if what is accepted is right, -fp_cost if not."""

@@ -1,0 +1,130 @@
+"""Many paths of the organisms on chained arithmetic, drawn in bulk and kept as arrays, for the reproductions that need them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ponder.core.language import Request, Sampling, Solution
+from ponder.core.seeds import derive
+from ponder.lm.load import load
+from ponder.lm.organism import Organism
+from ponder.organisms import chain
+
+BATCH = 512
+"""Rows that are drawn at once."""
+
+
+@dataclass(frozen=True)
+class Paths:
+    """n samples of each of P chains.
+
+    Attributes:
+        chains: the problems.
+        prompts: their canonical prompts, P of them.
+        texts: responses without the line break that ends them, [P][n].
+        logprobs: of each response, its end included where it was drawn, the sum over tokens at temperature 1, shape (P, n).
+        tokens: of each response, shape (P, n).
+    """
+
+    chains: chain.Problems
+    prompts: tuple[str, ...]
+    texts: tuple[tuple[str, ...], ...]
+    logprobs: NDArray[np.float64]
+    tokens: NDArray[np.int64]
+
+    @cached_property
+    def values(self) -> NDArray[np.int64]:
+        """The number of each response's last step, -1 where it is malformed; shape (P, n)."""
+        return np.array([[_last(text) for text in row] for row in self.texts])
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Which responses end in the right number, shape (P, n)."""
+        return self.values == self.chains.answers[:, None]
+
+    @property
+    def means(self) -> NDArray[np.float64]:
+        """Mean log-probability a token, shape (P, n)."""
+        return self.logprobs / np.maximum(1, self.tokens)
+
+    def at(self, problems: NDArray[np.intp]) -> Paths:
+        """The paths of some of the problems."""
+        c = self.chains
+        rows = [int(i) for i in problems]
+        return Paths(
+            chain.Problems(c.first[rows], c.kinds[rows], c.operands[rows], c.values[rows], c.lengths[rows]),
+            tuple(self.prompts[i] for i in rows),
+            tuple(self.texts[i] for i in rows),
+            self.logprobs[rows],
+            self.tokens[rows],
+        )
+
+
+def _last(text: str) -> int:
+    last = text.removesuffix(";").rpartition(";")[2]
+    return int(last) if len(last) == chain.STEP - 1 and last.isascii() and last.isdigit() else -1
+
+
+def draw(model: str, chains: chain.Problems, n: int, seed: int, temperature: float = 1.0) -> Paths:
+    """n samples of each chain.
+
+    Args:
+        model: an organism that writes, such as "chain".
+        seed: of the draws; the samples of a problem depend on it and the problem's place.
+    """
+    lm = organism(model)
+    prompts = tuple(chain.prompts(chains))
+    sampling = Sampling(temperature=temperature, max_tokens=chain.LENGTH - chain.PROMPT)
+    requests = [Request(p, n=min(BATCH, n - at), seed=derive(seed, (i, at))) for i, p in enumerate(prompts) for at in range(0, n, BATCH)]
+    per = len(requests) // len(prompts)
+    group = max(1, BATCH // min(BATCH, n)) * per
+    found = [c for at in range(0, len(requests), group) for r in lm.generate(requests[at : at + group], sampling) for c in r.completions]
+    texts = [c.text for c in found]
+    return Paths(
+        chains,
+        prompts,
+        tuple(tuple(texts[i * n : (i + 1) * n]) for i in range(len(prompts))),
+        np.array([sum(c.logprobs or ()) for c in found]).reshape(-1, n),
+        np.array([c.tokens for c in found]).reshape(-1, n),
+    )
+
+
+def judge(model: str, prompts: Sequence[str], texts: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+    """What a reward model says at the end of each text, whole or begun, shape (P, n); equal texts are judged once.
+
+    Args:
+        model: an organism that judges, such as "chain-selfeval".
+        texts: responses or beginnings of them that end in a step's separator, [P][n].
+    """
+    lm = organism(model)
+    scores = np.empty((len(texts), len(texts[0])))
+    for i, (prompt, row) in enumerate(zip(prompts, texts, strict=True)):
+        different = list(dict.fromkeys(row))
+        found = lm.rewards([Solution(prompt, steps(text)) for text in different])
+        known = {text: rewards.values[-1] for text, rewards in zip(different, found, strict=True)}
+        scores[i] = [known[text] for text in row]
+    return scores
+
+
+def steps(text: str) -> tuple[str, ...]:
+    """A response cut into steps, each with its separator; the last as it is."""
+    pieces = text.split(";")
+    return tuple(p + ";" for p in pieces[:-1]) + ((pieces[-1],) if pieces[-1] else ())
+
+
+def begun(paths: Paths, share: float = 0.5) -> list[list[str]]:
+    """Each response cut after this share of its chain's steps, rounded, at least one and never the last."""
+    cuts = np.clip(np.round(paths.chains.lengths * share), 1, np.maximum(1, paths.chains.lengths - 1)).astype(int)
+    return [["".join(steps(text)[:cut]) for text in row] for row, cut in zip(paths.texts, cuts, strict=True)]
+
+
+def organism(name: str) -> Organism:
+    """An organism from the shelf."""
+    lm = load(f"organism:{name}")
+    assert isinstance(lm, Organism)
+    return lm

@@ -16,7 +16,7 @@ from ponder.methods.sampling import (
     weighted_vote,
 )
 from ponder.methods.stepwise import beam_search, dvts, entropic_particle_filter, particle_filter, step_beam_search
-from ponder.methods.trees import tree_search
+from ponder.methods.trees import revisions, tree_search
 
 __all__ = [
     "METHODS",
@@ -34,6 +34,7 @@ __all__ = [
     "perplexity_consistency",
     "pruned_best_of_n",
     "repeated_sampling",
+    "revisions",
     "rpc",
     "self_consistency",
     "step_beam_search",

@@ -9,8 +9,9 @@ from ponder.core.terms import OneOf, Range
 from ponder.core.tree import BY
 from ponder.methods.named import named
 from ponder.scorers import Scorer, prm
-from ponder.stages import argmax, vote
+from ponder.stages import argmax, sample, vote, weigh
 from ponder.stages.mcts import mcts
+from ponder.stages.revise import attempts, revise, winners
 
 
 @named
@@ -26,3 +27,21 @@ def tree_search(
     """Monte Carlo tree search over reasoning steps with a value of states (Chen et al. 2024, arXiv 2405.03553, section 3)."""
     tree = mcts(simulations, branching, depth, c_puct, value, prior, "all" if select in ("argmax", "vote") else select)
     return tree | (vote() if select == "vote" else argmax())
+
+
+@named
+def revisions(
+    chains: Annotated[int, Range(1, 10_000), "how many answers are begun with"] = 4,
+    steps: Annotated[int, Range(1, 1000), "attempts of each chain, the first included"] = 4,
+    scorer: Annotated[Scorer, "what tells good attempts from bad"] = prm(),
+    select: Annotated[
+        str, OneOf(("hierarchical", "majority")), "best of each chain, then of all; or one vote over all attempts"
+    ] = "hierarchical",
+    context: Annotated[int, Range(1, 1000), "how many earlier attempts are shown"] = 4,
+) -> Stage:
+    """Answers that are revised in sequence, several side by side, and the choice among all of them (Snell et al. 2024, arXiv 2408.03314,
+    section 6). Within a chain the answer of the largest summed score wins and is stood for by its best attempt, then so across chains."""
+    tried = sample(chains) | revise(context, times=steps - 1) if steps > 1 else sample(chains)
+    if select == "majority":
+        return tried | attempts() | vote()
+    return tried | attempts() | weigh(scorer) | winners() | vote()

@@ -6,6 +6,7 @@ from ponder.stages.conditions import confident, reached, settled
 from ponder.stages.decide import abstain, argmax, distinct, draw, judged, prune, top, vote
 from ponder.stages.gibbs import gibbs
 from ponder.stages.mcts import mcts
+from ponder.stages.revise import attempts, revise, winners
 from ponder.stages.sample import sample, write
 from ponder.stages.tempering import tempering
 from ponder.stages.weigh import merge, resample, rescore, weigh
@@ -13,6 +14,7 @@ from ponder.stages.weigh import merge, resample, rescore, weigh
 __all__ = [
     "abstain",
     "argmax",
+    "attempts",
     "confident",
     "distinct",
     "draw",
@@ -26,6 +28,7 @@ __all__ = [
     "reached",
     "resample",
     "rescore",
+    "revise",
     "sample",
     "settled",
     "split",
@@ -35,5 +38,6 @@ __all__ = [
     "until",
     "vote",
     "weigh",
+    "winners",
     "write",
 ]

@@ -139,8 +139,8 @@ def none_found(n: int, b: ArrayLike) -> Floats:
     """Probability that k of n samples, drawn without replacement, hold none of b: C(n - b, k) / C(n, k), shape (len(b), n + 1)."""
     counts = np.atleast_1d(whole("b", b))
     j = np.arange(n)
-    steps = np.maximum(n - counts[:, None] - j, 0) / (n - j)
-    return np.concatenate([np.ones((len(counts), 1)), np.cumprod(steps, axis=1)], axis=1)
+    steps = np.concatenate([np.ones((len(counts), 1)), np.maximum(n - counts[:, None] - j, 0) / (n - j)], axis=1)
+    return np.cumprod(steps, axis=1, dtype=np.float64)
 
 
 @dataclass(frozen=True)

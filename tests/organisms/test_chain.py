@@ -60,11 +60,11 @@ def test_tokens_spell_prompt_and_response() -> None:
     made = drawn()
     tokens = chain.encode(made)
     assert tokens.shape == (400, chain.LENGTH) == (400, 60)
-    for i, (row, prompt, response) in enumerate(zip(tokens, chain.prompts(made), chain.responses(made), strict=True)):
+    for row, prompt, response, question in zip(tokens, chain.prompts(made), chain.responses(made), chain.questions(made), strict=True):
         text = "".join(chain.ALPHABET[t] for t in row)
         assert text == (prompt + response + "\n").ljust(chain.LENGTH, "_")
-        assert prompt == chain.canonical(chain.questions(made)[i])
-        assert response == ";".join(f"{v:03d}" for v in evaluated(chain.questions(made)[i]))
+        assert prompt == chain.canonical(question)
+        assert response == ";".join(f"{v:03d}" for v in evaluated(question))
     found = chain.decode(tokens[:, chain.PROMPT :])
     assert np.array_equal(found, np.where(made.live, made.values, -1))
 

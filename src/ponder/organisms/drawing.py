@@ -53,9 +53,10 @@ def choose(logits: Floats, at: Doubles, temperature: float, top_k: int = 0, top_
     """
     if temperature == 0:
         return logits.argmax(-1)
-    # Subtracting the largest first keeps tiny temperatures from overflowing.
+    # Subtracting the largest first keeps its mass at 1; at a tiny temperature the others may overflow to a mass of 0.
     scaled = logits.astype(np.float64) - logits.max(-1, keepdims=True)
-    masses = np.exp(scaled / temperature)
+    with np.errstate(over="ignore"):
+        masses = np.exp(scaled / temperature)
     if top_k or top_p < 1:
         order = np.argsort(-scaled, -1, kind="stable")
         ranked = np.take_along_axis(masses, order, -1)

@@ -104,7 +104,7 @@ class Net:
         """
         if self._head is None:
             raise EngineError(f"the organism {self.card.name!r} only judges: it has no output head and cannot write")
-        return (states.reshape(-1, self.config.d) @ self._head).reshape(*states.shape[:-1], -1)
+        return (states.reshape(-1, self.config.d) @ self._head).reshape(*states.shape[:-1], self._head.shape[1])
 
     def values(self, states: Floats) -> Floats:
         """The value head's outputs for states that `feed` returned, shape (...).

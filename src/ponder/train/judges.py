@@ -44,8 +44,8 @@ def countdown_head(asked: Made) -> list[Path]:
 def chain_outcome(asked: Made) -> list[Path]:
     """An outcome reward model: will the final answer be right. The outcome is the label of every step (Cobbe et al. 2021)."""
     policy = load(base(asked.out, "chain"))
-    samples = _drawn(policy, 6000, 4, asked)
-    net = _taught(policy, at_steps(samples, samples.solved[..., None]), asked, extra=2, steps=700)
+    samples = _drawn(policy, 5000, 4, asked)
+    net = _taught(policy, at_steps(samples, samples.solved[..., None]), asked, extra=2, steps=500)
     tested = _tested(policy)
     scores = measure.head(measure.forward(net), tested)
     facts = measure.verifier_figures(scores, tested) | _best_of(scores, tested) | _size(samples, tested)
@@ -57,7 +57,7 @@ def chain_selfeval(asked: Made) -> list[Path]:
     (Manvi et al. 2024). Binary rewards: right solutions win or tie always, wrong ones where the policy fails too."""
     policy = load(base(asked.out, "chain"))
     samples = _drawn(policy, 5000, 4, asked)
-    net = _taught(policy, at_steps(samples, win_or_tie(samples)[..., None]), asked, extra=2, steps=700)
+    net = _taught(policy, at_steps(samples, win_or_tie(samples)[..., None]), asked, extra=2, steps=500)
     tested = _tested(policy)
     facts = self_evaluation_figures(measure.head(measure.forward(net), tested), tested) | _size(samples, tested)
     return [_written(asked, net, facts | {"pairs": samples.solved.size}, "judges whether chain would do no better if it started over")]
@@ -110,7 +110,7 @@ def _tested(policy: TorchNet) -> Samples:
 def _taught(policy: TorchNet, judged: Judged, asked: Made, *, extra: int, steps: int) -> TorchNet:
     net = judge(policy, extra, asked.seed)
     plan = Plan(asked.steps or steps, matrix_rate=0.01, other_rate=2e-3, schedule=constant_then_linear(10))
-    train(net, epochs(judged, min(96, len(judged)), asked.seed), cross_entropy, plan, checkpoint=asked.folder, quiet=asked.quiet)
+    train(net, epochs(judged, min(64, len(judged)), asked.seed), cross_entropy, plan, checkpoint=asked.folder, quiet=asked.quiet)
     return net
 
 

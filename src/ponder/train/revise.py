@@ -103,8 +103,8 @@ def revision_figures(net: TorchNet, problems: int, count: int, rng: np.random.Ge
     return {
         "pass@1": round(float(all_[:, 0].mean()), 4),
         "pass@1_by_attempt": [round(float(x), 4) for x in all_.mean(0)],
-        "right_to_wrong": round(float((~after[before]).mean()), 4),
-        "wrong_to_right": round(float(after[~before].mean()), 4),
+        "right_to_wrong": round(float((before & ~after).sum() / max(1, before.sum())), 4),
+        "wrong_to_right": round(float((after & ~before).sum() / max(1, (~before).sum())), 4),
         "problems": problems // 5 * 5,
         "samples": count,
     }

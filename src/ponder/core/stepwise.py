@@ -65,12 +65,18 @@ def _grown(states: Sequence[Any], width: int, context: Context, kept: bool) -> t
     program = step_program(context)
     if not kept or context.reference is None:
         return program.extend(states, width, context)
-    first, increment = program.retrace(context.reference.final, states[0])
+    first, increment = retraced(context.reference.final, states[0], context)
     own = stacked([first], states)
     if len(states) == 1:
         return own, np.array([increment])
     children, increments = program.extend(states[1:], width, context)
     return joined(own, children), np.concatenate([[increment], increments])
+
+
+def retraced(final: Any, state: Any, context: Context) -> tuple[Any, float]:
+    """`Program.retrace`; a candidate's parent is the state that was given, which may remember more than the one it once had."""
+    child, increment = step_program(context).retrace(final, state)
+    return (replace(child, parent=state) if isinstance(child, Candidate) else child), increment
 
 
 def step_program(context: Context) -> Program:

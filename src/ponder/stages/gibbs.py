@@ -16,7 +16,7 @@ from ponder.core.population import Population, take
 from ponder.core.problem import Candidate
 from ponder.core.resampling import multinomial
 from ponder.core.schedules import Schedule
-from ponder.core.stepwise import extend, joined, loop, rested, stacked, start, step_program
+from ponder.core.stepwise import extend, joined, loop, rested, retraced, stacked, start, step_program
 from ponder.core.terms import Range, registered
 from ponder.stages.weigh import resample, weigh
 
@@ -67,9 +67,7 @@ def filter_body(body: Stage, owner: str) -> tuple[Stage, ...]:
     stages = body.flat()
     others = [s for s in stages if not isinstance(s, resample)]
     if not others or others[0] != extend() or len(stages) > len(others) + 1 or not all(isinstance(s, weigh) for s in others[1:]):
-        raise InputError(
-            f"{owner} needs a body of one extend(), then weigh(...)s, and at most one resample(multinomial); {body} is none"
-        )
+        raise InputError(f"{owner} needs a body of one extend(), then weigh(...)s, and at most one resample(multinomial); {body} is none")
     for stage in stages:
         if isinstance(stage, resample) and (not isinstance(stage.scheme, multinomial) or stage.n is not None):
             raise InputError(f"{owner} keeps one trajectory, which needs resample(multinomial) with as many survivors; {stage} is none")
@@ -119,8 +117,7 @@ class Chain:
             context.trace.note(f"sweep {len(self._done) + 1} was not finished and is left out")
         if whole:
             item = last.items[int(context.rng("reference").choice(len(last), p=last.weights))]
-            # A kept trajectory is weighed as it goes along, its end too, so its end must not look as if it had been passed by.
-            self.reference = replace(item, resting=False) if isinstance(item, Candidate) else item
+            self.reference = _awake(item)
         return whole
 
     def pooled(self, burn: int = 0) -> Population[Any]:
@@ -133,6 +130,11 @@ class Chain:
             items = joined(items, other.items)
         level = self._done[0].log_evidence - np.log(len(sweeps))
         return Population(items, np.concatenate([p.normalised().log_weights for p in sweeps]) + level)
+
+
+def _awake(final: Any) -> Any:
+    """A kept trajectory is weighed as it goes along, its end too, so its end must not look as if it had been passed by."""
+    return replace(final, resting=False) if isinstance(final, Candidate) else final
 
 
 @dataclass
@@ -164,7 +166,7 @@ class Reference:
         if weighed.dead:
             return 0
         pick = int(context.rng("ancestor").choice(len(able), p=weighed.weights))
-        self.final = finals[int(able[pick])]
+        self.final = _awake(weighed.items[pick])
         return int(able[pick])
 
 
@@ -197,7 +199,7 @@ def _advanced(finals: Sequence[Any], states: Sequence[Any], context: Context) ->
     program = step_program(context)
     done = program.finished(states)
     passed = rested(states)
-    return stacked([passed[i] if done[i] else program.retrace(finals[i], states[i])[0] for i in range(len(states))], states)
+    return stacked([passed[i] if done[i] else retraced(finals[i], states[i], context)[0] for i in range(len(states))], states)
 
 
 def log_factors(finals: Sequence[Any], body: Sequence[Stage], context: Context) -> NDArray[np.float64]:

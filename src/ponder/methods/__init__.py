@@ -16,11 +16,12 @@ from ponder.methods.sampling import (
     weighted_vote,
 )
 from ponder.methods.stepwise import beam_search, dvts, entropic_particle_filter, particle_filter, step_beam_search
-from ponder.methods.trees import revisions, tree_search
+from ponder.methods.trees import adaptive_branching, revisions, tree_search
 
 __all__ = [
     "METHODS",
     "adaptive_best_of_n",
+    "adaptive_branching",
     "adaptive_consistency",
     "beam_search",
     "best_of_n",

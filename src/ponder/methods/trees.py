@@ -10,6 +10,7 @@ from ponder.core.tree import BY
 from ponder.methods.named import named
 from ponder.scorers import Scorer, prm
 from ponder.stages import argmax, sample, vote, weigh
+from ponder.stages.ab_mcts import ab_mcts
 from ponder.stages.mcts import mcts
 from ponder.stages.revise import attempts, revise, winners
 
@@ -45,3 +46,14 @@ def revisions(
     if select == "majority":
         return tried | attempts() | vote()
     return tried | attempts() | weigh(scorer) | winners() | vote()
+
+
+@named
+def adaptive_branching(
+    n: Annotated[int, Range(1, 100_000), "how many answers"],
+    scorer: Annotated[Scorer, "what tells good from bad, by log-probability"] = prm(),
+    models: Annotated[str, "which of the run's models answer, with commas between"] = "",
+    batch: Annotated[int, Range(1, 10_000), "how many answers are drawn at a time"] = 1,
+) -> Stage:
+    """New answers and revisions of old ones, whichever pays, and the best of all (AB-MCTS-A, Inoue et al. 2025, arXiv 2503.04412)."""
+    return ab_mcts(n, scorer, models, batch=batch) | argmax()

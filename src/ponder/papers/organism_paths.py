@@ -27,15 +27,13 @@ class Paths:
         chains: the problems.
         prompts: their canonical prompts, P of them.
         texts: responses without the line break that ends them, [P][n].
-        logprobs: of each response, its end included where it was drawn, the sum over tokens at temperature 1, shape (P, n).
-        tokens: of each response, shape (P, n).
+        token_logprobs: of each response's tokens at temperature 1, shape (P, n, 32), 0 behind the last.
     """
 
     chains: chain.Problems
     prompts: tuple[str, ...]
     texts: tuple[tuple[str, ...], ...]
-    logprobs: NDArray[np.float64]
-    tokens: NDArray[np.int64]
+    token_logprobs: NDArray[np.float32]
 
     @cached_property
     def values(self) -> NDArray[np.int64]:
@@ -48,9 +46,21 @@ class Paths:
         return self.values == self.chains.answers[:, None]
 
     @property
-    def means(self) -> NDArray[np.float64]:
-        """Mean log-probability a token, shape (P, n)."""
-        return self.logprobs / np.maximum(1, self.tokens)
+    def logprobs(self) -> NDArray[np.float64]:
+        """Log-probability of each whole response, shape (P, n)."""
+        return self.token_logprobs.sum(axis=2, dtype=np.float64)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each response, shape (P, n)."""
+        return np.array([[len(text) for text in row] for row in self.texts])
+
+    def mean_logprobs(self, tokens: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Mean log-probability of each response's first tokens, so many of problem i as `tokens[i]` says (or fewer), shape (P, n)."""
+        counted = np.minimum(tokens.reshape(len(self.prompts), -1), self.lengths)
+        sums = np.cumsum(self.token_logprobs, axis=2, dtype=np.float64)
+        found = np.take_along_axis(sums, np.maximum(counted - 1, 0)[..., None], axis=2)[..., 0]
+        return np.where(counted > 0, found, 0.0) / np.maximum(1, counted)
 
     def at(self, problems: NDArray[np.intp]) -> Paths:
         """The paths of some of the problems."""
@@ -60,8 +70,7 @@ class Paths:
             chain.Problems(c.first[rows], c.kinds[rows], c.operands[rows], c.values[rows], c.lengths[rows]),
             tuple(self.prompts[i] for i in rows),
             tuple(self.texts[i] for i in rows),
-            self.logprobs[rows],
-            self.tokens[rows],
+            self.token_logprobs[rows],
         )
 
 
@@ -85,13 +94,10 @@ def draw(model: str, chains: chain.Problems, n: int, seed: int, temperature: flo
     group = max(1, BATCH // min(BATCH, n)) * per
     found = [c for at in range(0, len(requests), group) for r in lm.generate(requests[at : at + group], sampling) for c in r.completions]
     texts = [c.text for c in found]
-    return Paths(
-        chains,
-        prompts,
-        tuple(tuple(texts[i * n : (i + 1) * n]) for i in range(len(prompts))),
-        np.array([sum(c.logprobs or ()) for c in found]).reshape(-1, n),
-        np.array([c.tokens for c in found]).reshape(-1, n),
-    )
+    table = np.zeros((len(found), sampling.max_tokens), dtype=np.float32)
+    for row, completion in zip(table, found, strict=True):
+        row[: len(completion.logprobs or ())] = completion.logprobs
+    return Paths(chains, prompts, tuple(tuple(texts[i * n : (i + 1) * n]) for i in range(len(prompts))), table.reshape(len(prompts), n, -1))
 
 
 def judge(model: str, prompts: Sequence[str], texts: Sequence[Sequence[str]]) -> NDArray[np.float64]:
@@ -117,9 +123,13 @@ def steps(text: str) -> tuple[str, ...]:
     return tuple(p + ";" for p in pieces[:-1]) + ((pieces[-1],) if pieces[-1] else ())
 
 
-def begun(paths: Paths, share: float = 0.5) -> list[list[str]]:
-    """Each response cut after this share of its chain's steps, rounded, at least one and never the last."""
-    cuts = np.clip(np.round(paths.chains.lengths * share), 1, np.maximum(1, paths.chains.lengths - 1)).astype(int)
+def halves(chains: chain.Problems) -> NDArray[np.int64]:
+    """Half of each chain's steps, rounded down, at least one, shape (P,)."""
+    return np.maximum(1, chains.lengths // 2)
+
+
+def begun(paths: Paths, cuts: NDArray[np.int64]) -> list[list[str]]:
+    """Each response cut after so many steps, `cuts[i]` of problem i."""
     return [["".join(steps(text)[:cut]) for text in row] for row, cut in zip(paths.texts, cuts, strict=True)]
 
 

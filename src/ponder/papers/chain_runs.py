@@ -15,11 +15,16 @@ from ponder.bench.stats import Interval, bootstrap, paired_bootstrap
 from ponder.bench.store import Key, RunStore
 from ponder.core.algebra import Pipeline
 from ponder.core.errors import PonderError
-from ponder.core.language import LM, RewardModel, Sampling
+from ponder.core.language import LM, Request, RewardModel, Sampling
+from ponder.core.seeds import derive
 from ponder.lm.load import load
+from ponder.organisms.chain import canonical
+from ponder.papers.organism_paths import judge
 from ponder.tasks import load as load_task
 
 POLICY = "organism:chain"
+SIDE_BY_SIDE = 16
+"""Problems whose samples are drawn in one batch."""
 Floats = NDArray[np.float64]
 
 
@@ -82,3 +87,19 @@ def chain_runs(
         correct[name] = np.array([np.mean([r["correct"] for r in row]) for row in rows])
         tokens[name] = float(np.mean([r["bill"]["tokens_out"] for row in rows for r in row]))
     return Runs(correct, tokens, answers)
+
+
+def fresh_samples(limit: int, n: int, seed: int, reward: str, policy: str = POLICY) -> tuple[Floats, Floats]:
+    """n samples of each problem that `chain_runs` asks, drawn anew: which are right, and what the reward model says of them.
+
+    Returns:
+        Two arrays of shape (problems, n).
+    """
+    task, engine = load_task("chain", limit=limit, seed=seed), load(policy)
+    prompts = [canonical(p.question) for p in task.problems]
+    requests = [Request(prompt, n=n, seed=derive(seed, ("difficulty", i))) for i, prompt in enumerate(prompts)]
+    texts: list[list[str]] = []
+    for at in range(0, limit, SIDE_BY_SIDE):
+        texts += [[c.text for c in r.completions] for r in engine.generate(requests[at : at + SIDE_BY_SIDE], Sampling(1.0, max_tokens=64))]
+    right = [[task.grade(p, p.read(t), t) for t in row] for p, row in zip(task.problems, texts, strict=True)]
+    return np.array(right), judge(reward.removeprefix("organism:"), prompts, texts)

@@ -14,7 +14,7 @@ from tests.lm.organism_files import wait_for, write_organism
 
 from ponder.core.budget import Allowance
 from ponder.core.errors import EngineError, InputError
-from ponder.core.language import Continuation, Message, Request, Rewards, Sampling, Solution
+from ponder.core.language import Continuation, Message, Request, RewardModel, Rewards, Sampling, Solution
 from ponder.lm import load as loading
 from ponder.lm.organism import Organism
 from ponder.lm.testing import CHECKS, EXACT_CHECKS, SCORE_CHECKS, Check, check_closing
@@ -300,6 +300,8 @@ def test_models_are_loaded_by_name_once(folder: Path) -> None:
     path = write_organism(folder / "named.safetensors")
     assert loading.load(f"organism:{path}") is loading.load(f"organism:{path}")
     loading.check(f"organism:{path}")
+    judge = write_organism(folder / "judging.safetensors", reward={"kind": "tanh"})
+    assert [isinstance(loading.load(f"organism:{p}"), RewardModel) for p in (path, judge)] == [False, True]
     for wrong in ("organism:no-such-organism", "organism:none.safetensors"):
         with pytest.raises(InputError):
             loading.check(wrong)

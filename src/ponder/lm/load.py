@@ -105,12 +105,12 @@ def _transformers(model: str, price: Price | None) -> LM:
 def _organism(name: str, price: Price | None) -> Callable[[], LM]:
     from ponder.organisms.shelf import find
 
-    find(name)  # an unknown name is refused before anything is loaded
+    card = find(name)  # an unknown name is refused before anything is loaded
 
     def make() -> LM:
-        from ponder.lm.organism import Organism
+        from ponder.lm.organism import Organism, Writer
 
-        return Organism(name, price=price)
+        return (Organism if card.reward else Writer)(name, price=price)
 
     return make
 

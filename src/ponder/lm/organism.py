@@ -61,8 +61,8 @@ class _Ask:
         return Reply(self.completions, len(self.text) if self.begun else 0, self.cached, self.seconds)
 
 
-class Organism:
-    """A small trained model. It is an `LM` if its file has an output head, and a `RewardModel` if its file says how it judges.
+class Writer:
+    """A small trained model as an `LM`; one that judges steps as well is an `Organism`.
 
     A prompt is text in the organism's alphabet, taken as it is; or a chat of one user message, a question that its grammar reads. A token
     is a character, and the line break ends a text. Completions depend on the request's seed, the sample's index and the text before,
@@ -113,22 +113,6 @@ class Organism:
         told, _ = self._run("logprobs", pairs) if pairs else ({}, {})
         seconds = time.perf_counter() - began
         return [Scored(tuple(told[text][start:].tolist()), len(text), seconds) for start, text in pairs]
-
-    def rewards(self, solutions: Sequence[Solution]) -> list[Rewards]:
-        reward = self.card.reward
-        if reward is None:
-            raise EngineError(f"{self.name} judges no steps: its file says nothing of rewards (`ponder models` lists those that do)")
-        began = time.perf_counter()
-        what: Told = "logprobs" if reward.kind == "likelihood" else "values"
-        pairs = [(len(self._tokens(s.prompt)), self._tokens(s.prompt, self._whole(s.steps, what))) for s in solutions]
-        told, cached = self._run(what, pairs) if pairs else ({}, {})
-        seconds = time.perf_counter() - began
-        found: list[Rewards] = []
-        for s, (length, text) in zip(solutions, pairs, strict=True):
-            # A line break that ends the text belongs to its last step.
-            ends = [*accumulate(map(len, s.steps[:-1]), initial=length), len(text)][1:]
-            found.append(Rewards(self._judged(told[text], text, length, ends), len(text), cached[text], seconds))
-        return found
 
     def close(self) -> None:
         """Forget what was read. The engine can be used again."""
@@ -258,6 +242,26 @@ class Organism:
             tuple(np.minimum(drawn.logprobs[i, : count - cut], 0).tolist()),
             sampling.stop[end - 1] if end > 0 else "",
         )
+
+
+class Organism(Writer):
+    """An organism that is a `RewardModel` too, by what its file says of rewards. Arguments as `Writer`."""
+
+    def rewards(self, solutions: Sequence[Solution]) -> list[Rewards]:
+        reward = self.card.reward
+        if reward is None:
+            raise EngineError(f"{self.name} judges no steps: its file says nothing of rewards (`ponder models` lists those that do)")
+        began = time.perf_counter()
+        what: Told = "logprobs" if reward.kind == "likelihood" else "values"
+        pairs = [(len(self._tokens(s.prompt)), self._tokens(s.prompt, self._whole(s.steps, what))) for s in solutions]
+        told, cached = self._run(what, pairs) if pairs else ({}, {})
+        seconds = time.perf_counter() - began
+        found: list[Rewards] = []
+        for s, (length, text) in zip(solutions, pairs, strict=True):
+            # A line break that ends the text belongs to its last step.
+            ends = [*accumulate(map(len, s.steps[:-1]), initial=length), len(text)][1:]
+            found.append(Rewards(self._judged(told[text], text, length, ends), len(text), cached[text], seconds))
+        return found
 
     def _whole(self, steps: Sequence[str], what: Told) -> str:
         """The steps as one text. A value head reads the end of a solution at the line break, which completions leave out: it is put

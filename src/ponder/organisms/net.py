@@ -19,6 +19,7 @@ import numpy as np
 from ponder.core.errors import EngineError, InputError
 from ponder.organisms.cache import Cache, Index
 from ponder.organisms.card import Card, Floats, read_card, read_tensors
+from ponder.organisms.threads import one_thread
 
 EPSILON = 1e-6
 
@@ -84,14 +85,15 @@ class Net:
             raise InputError(f"{start + new} tokens do not fit the context of {c.context}")
         cache.reserve(new)
         x = (self._embed[tokens] + self._position[start : start + new]).reshape(rows * new, c.d)
-        for i, layer in enumerate(self._layers):
-            qkv = (_normed(x) @ layer.qkv).reshape(rows, new, 3, c.heads, c.d // c.heads)
-            cache.own[:, i, :, :, cache.used : cache.used + new] = qkv[:, :, 1:].transpose(0, 2, 3, 1, 4)
-            x += _attention(qkv[:, :, 0], cache, i) @ layer.out
-            hidden = _normed(x) @ layer.up
-            np.maximum(hidden, 0, out=hidden)
-            hidden *= hidden
-            x += hidden @ layer.down
+        with one_thread():
+            for i, layer in enumerate(self._layers):
+                qkv = (_normed(x) @ layer.qkv).reshape(rows, new, 3, c.heads, c.d // c.heads)
+                cache.own[:, i, :, :, cache.used : cache.used + new] = qkv[:, :, 1:].transpose(0, 2, 3, 1, 4)
+                x += _attention(qkv[:, :, 0], cache, i) @ layer.out
+                hidden = _normed(x) @ layer.up
+                np.maximum(hidden, 0, out=hidden)
+                hidden *= hidden
+                x += hidden @ layer.down
         cache.used += new
         states = x.reshape(rows, new, c.d)
         return _normed(states if every else states[:, -1:])

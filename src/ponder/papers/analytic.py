@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ponder.core.algebra import Stage
-from ponder.core.answer import answer
+from ponder.core.answer import answer, heaviest
 from ponder.core.context import Context
 from ponder.core.errors import InputError
 from ponder.core.population import Population
@@ -168,6 +168,6 @@ def chosen(n: int, choices: Mapping[str, Stage], asked: Sequence[Chains], seed: 
         context = Context(problem=QUESTION, program=problem, root=derive(seed, ("independent", n, i)))
         population = grow(Population((Candidate(),), [0.0]), context)
         for name, choose in choices.items():
-            best = choose(population, context).best()
+            best, _ = heaviest(choose(population, context))
             right[name][i] = best is not None and best.value == problem.gold
     return right

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ponder.bench.flops import exchange
 from ponder.bench.plots import coverage_plot
+from ponder.core.answer import heaviest
 from ponder.core.context import Context
 from ponder.core.population import Population
 from ponder.core.problem import Problem
@@ -86,7 +87,7 @@ def weighted_example() -> tuple[str | None, str | None]:
     scored = (("A", 0.3), ("A", 0.3), ("B", 0.5))
     chains = tuple(Chain(value=v, finished=True, finish="stop", logit=math.log(p / (1 - p))) for v, p in scored)
     context = Context(Problem("A or B?"))
-    weighted, plain = ((weigh(verdict()) | choose)(Population(chains), context).best() for choose in (vote(), argmax()))
+    weighted, plain = (heaviest((weigh(verdict()) | choose)(Population(chains), context))[0] for choose in (vote(), argmax()))
     return weighted and weighted.value, plain and plain.value
 
 

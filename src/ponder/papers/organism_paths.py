@@ -9,10 +9,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from ponder.core.errors import InputError
 from ponder.core.language import Request, Sampling, Solution
 from ponder.core.seeds import derive
 from ponder.lm.load import load
-from ponder.lm.organism import Organism
+from ponder.lm.organism import Organism, Writer
 from ponder.organisms import chain
 
 BATCH = 512
@@ -107,7 +108,7 @@ def judge(model: str, prompts: Sequence[str], texts: Sequence[Sequence[str]]) ->
         model: an organism that judges, such as "chain-selfeval".
         texts: responses or beginnings of them that end in a step's separator, [P][n].
     """
-    lm = organism(model)
+    lm = judging(model)
     scores = np.empty((len(texts), len(texts[0])))
     for i, (prompt, row) in enumerate(zip(prompts, texts, strict=True)):
         different = list(dict.fromkeys(row))
@@ -133,8 +134,20 @@ def begun(paths: Paths, cuts: NDArray[np.int64]) -> list[list[str]]:
     return [["".join(steps(text)[:cut]) for text in row] for row, cut in zip(paths.texts, cuts, strict=True)]
 
 
-def organism(name: str) -> Organism:
+def organism(name: str) -> Writer:
     """An organism from the shelf."""
     lm = load(f"organism:{name}")
-    assert isinstance(lm, Organism)
+    assert isinstance(lm, Writer)
+    return lm
+
+
+def judging(name: str) -> Organism:
+    """An organism from the shelf that judges.
+
+    Raises:
+        InputError: it judges no steps.
+    """
+    lm = organism(name)
+    if not isinstance(lm, Organism):
+        raise InputError(f"organism:{name} judges no steps")
     return lm

@@ -55,7 +55,5 @@ def parallel_tempering(
 
 def _share(n: int, parts: int, name: str) -> int:
     if n % parts or n // parts < 2:
-        raise InputError(
-            f"n must be a multiple of {name} and at least twice that: {n} are not {parts} equal parts of 2 or more"
-        )
+        raise InputError(f"n must be a multiple of {name} and at least twice that: {n} are not {parts} equal parts of 2 or more")
     return n // parts

@@ -148,7 +148,7 @@ class TorchNet(torch.nn.Module):
                     continue
                 place = p[: len(given)] if name == "position" else p
                 if place.shape != given.shape:
-                    raise EngineError(f"tensor {name!r} has shape {given.shape}, this net needs {tuple(p.shape)}")
+                    raise EngineError(f"tensor {_in_file(name)!r} has shape {given.shape}, this net needs {tuple(p.shape)}")
                 place.copy_(torch.from_numpy(np.asarray(given, np.float32)))
         return self
 

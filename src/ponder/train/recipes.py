@@ -92,7 +92,7 @@ def _trained(net: TorchNet, spec: PolicyRun, records: Sequence[Record], step: in
 
 
 def _verifiers(asked: Made, spec: PolicyRun, records: Sequence[Record], step: int, net: TorchNet, tested: Samples) -> list[Path]:
-    """Later checkpoints of a run, read as verifiers of the policy's steps."""
+    """Checkpoints of a run from a little before the policy on, read as verifiers of its steps."""
     fit_on = measure.sampled(measure.forward(net), 800, 2, np.random.default_rng(FITTED))
     later = [r.step for r in records if step - 50 <= r.step and snapshot(asked.folder, r.step).exists()]
     if spec.grammar == "countdown":
@@ -106,7 +106,8 @@ def _verifiers(asked: Made, spec: PolicyRun, records: Sequence[Record], step: in
         reward, figures = scored[s]
         judge = load(snapshot(asked.folder, s))
         facts = figures | {"policy": asked.name, "policy_step": step} | _trained(judge, spec, records, s)
-        about = f"judges the steps of {asked.name} by the probability that a {'later' if s > step else 'like'} checkpoint gives them"
+        which = "itself" if s == step else f"a checkpoint {abs(s - step)} steps {'later' if s > step else 'earlier'}"
+        about = f"judges the steps of {asked.name} by the probability that {which} gives them"
         files.append(save(judge, asked.path(name), facts=facts, command=asked.command, about=about, reward=reward))
     return files
 

@@ -106,7 +106,7 @@ def _verifiers(asked: Made, spec: PolicyRun, records: Sequence[Record], step: in
         reward, figures = scored[s]
         judge = load(snapshot(asked.folder, s))
         facts = figures | {"policy": asked.name, "policy_step": step} | _trained(judge, spec, records, s)
-        which = "itself" if s == step else f"a checkpoint {abs(s - step)} steps {'later' if s > step else 'earlier'}"
+        which = f"{asked.name} itself" if s == step else f"a checkpoint {abs(s - step)} steps {'later' if s > step else 'earlier'}"
         about = f"judges the steps of {asked.name} by the probability that {which} gives them"
         files.append(save(judge, asked.path(name), facts=facts, command=asked.command, about=about, reward=reward))
     return files

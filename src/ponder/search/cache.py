@@ -77,6 +77,8 @@ def from_answers(
 ) -> Cache:
     """The cache of a run: `from_answers(RunStore(folder).answers(), {"vote": self_consistency, ...}, (4, 16, 64))`.
 
+    Costs are the tokens that were computed: read or generated, but for those taken from an engine's cache.
+
     Args:
         answers: the answers of a `ponder.bench.store.RunStore`; seeds are repetitions.
         strategies: by name, what makes the method of a budget; the run must have asked for just these methods.
@@ -93,7 +95,8 @@ def from_answers(
     entries: dict[tuple[str, str, int], list[Entry]] = {}
     for (found, method, _, question), row in answers.items():
         if method in named and found == (task or found):
-            entry = (float(row["correct"]), float(row["bill"]["tokens"]), float(row["confidence"]))
+            computed = row["bill"]["tokens"] - row["bill"]["cached"]
+            entry = (float(row["correct"]), float(computed), float(row["confidence"]))
             entries.setdefault((question, *named[method]), []).append(entry)
     if not entries:
         there = sorted({key[1] for key in answers})

@@ -115,7 +115,7 @@ def test_a_cache_from_the_users_own_run(tmp_path):
         rows = [answers[task.name, str(self_consistency(2)), seed, question] for seed in (0, 1)]
         at = (cache.questions.index(question), cache.strategies.index("vote"), 1)
         assert cache.correct[at] == np.mean([r["correct"] for r in rows])
-        assert cache.cost[at] == np.mean([r["bill"]["tokens"] for r in rows])
+        assert cache.cost[at] == np.mean([r["bill"]["tokens"] - r["bill"]["cached"] for r in rows])
         assert cache.score[at] == np.mean([r["confidence"] for r in rows])
     with pytest.raises(InputError, match="none of the methods"):
         from_answers(answers, {"vote": self_consistency}, (64,))

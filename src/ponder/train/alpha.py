@@ -57,7 +57,8 @@ class RoundReport:
         solved: share of the questions for which at least one right solution was found. It rises with the number of trees even if
             nothing is learnt.
         right, wrong: solutions that were learnt from.
-        loss: of the last evaluation: mean loss since the one before.
+        loss: the mean over the last quarter of the round's steps.
+        failed: how often the checker raised; that counts as wrong.
         figures: what the caller's evaluation measured after the round.
     """
 
@@ -66,6 +67,7 @@ class RoundReport:
     right: int
     wrong: int
     loss: float
+    failed: int = 0
     figures: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
@@ -191,7 +193,7 @@ def alpha_loop(
         value_weight: of the value's loss beside the language model's (the paper's beta).
         epochs, batch, rate: how often solutions are met in a round, how many a step, Muon's learning rate (AdamW's is a fifth).
         seed: of all draws.
-        evaluate: figures of the net after a round (round 0 is before the first).
+        evaluate: figures of the net after a round, given its number.
         on_data: handed each round's solutions before they are learnt from.
         quiet: no progress bar.
 
@@ -203,11 +205,10 @@ def alpha_loop(
     """
     if not (policy.shape.head and policy.shape.value):
         raise InputError("the loop needs a net that writes and values: load it with value=True")
-    careful = _careful(checker)
     reports: list[RoundReport] = []
     for number in range(1, rounds + 1):
         net, rng = forward(policy), np.random.default_rng((seed, number))
-        solutions: list[Node] = []
+        careful, solutions = _Careful(checker), list[Node]()
         for at in range(0, len(questions), _BLOCK):
             which = range(at, min(at + _BLOCK, len(questions)))
             grown = grow(
@@ -239,15 +240,19 @@ def alpha_loop(
             quiet=quiet,
         )
         figures = {} if evaluate is None else evaluate(policy, number)
-        reports.append(RoundReport(number, solved, int(rows.right.sum()), int((~rows.right).sum()), loss, figures))
+        reports.append(RoundReport(number, solved, int(rows.right.sum()), int((~rows.right).sum()), loss, careful.failed, figures))
     return policy, reports
 
 
-def _careful(checker: Checker) -> Checker:
-    def check(question: int, written: bytes) -> bool:
-        try:
-            return bool(checker(question, written))
-        except Exception:
-            return False
+class _Careful:
+    """A checker that counts what raises as wrong."""
 
-    return check
+    def __init__(self, checker: Checker) -> None:
+        self._checker, self.failed = checker, 0
+
+    def __call__(self, question: int, written: bytes) -> bool:
+        try:
+            return bool(self._checker(question, written))
+        except Exception:
+            self.failed += 1
+            return False

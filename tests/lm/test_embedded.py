@@ -14,7 +14,7 @@ from ponder.core.errors import EngineError, InputError
 from ponder.core.language import Continuation, Message, Request, Sampling
 from ponder.front import ask
 from ponder.lm.embedded import GROUP, Embedded
-from ponder.lm.testing import CHECKS, EXACT_CHECKS, SCORE_CHECKS, check_closing, check_stop_is_a_cut
+from ponder.lm.testing import CHECKS, EXACT_CHECKS, SCORE_CHECKS, check_closing, check_repeatable_threads, check_stop_is_a_cut
 
 pytestmark = pytest.mark.model
 
@@ -41,7 +41,8 @@ def test_conformance(lm: Embedded, check) -> None:
     check(lm)
 
 
-@pytest.mark.parametrize("check", EXACT_CHECKS, ids=lambda c: c.__name__)
+# Not `check_repeatable_threads`: sums in other batches round otherwise, and a draw at the edge can fall on the other side.
+@pytest.mark.parametrize("check", [c for c in EXACT_CHECKS if c is not check_repeatable_threads], ids=lambda c: c.__name__)
 def test_float32_repeats_what_it_drew_in_any_company(exact: Embedded, check) -> None:
     """With 8-bit arithmetic a batch's other members move the last bits, and now and then a token."""
     check(exact)

@@ -1,40 +1,36 @@
-"""Numpy's matrix products run on one thread while anybody is inside, and on as many as before afterwards."""
+"""Once a net is made, numpy's matrix products run on one thread, whichever thread calls them."""
 
 from __future__ import annotations
 
-import threading
+import json
+import subprocess
+import sys
+from pathlib import Path
 
-import pytest
-from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
+from tests.organisms.random_nets import write
 
-from ponder.organisms.threads import one_thread
+SCRIPT = """
+import json, sys, threading
+from threadpoolctl import threadpool_info
+from ponder.organisms.net import Net
+
+def threads():
+    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+found = []
+loading = threading.Thread(target=Net.load, args=(sys.argv[1],))
+loading.start()
+loading.join()
+found.append(threads())
+other = threading.Thread(target=lambda: found.append(threads()))
+other.start()
+other.join()
+print(json.dumps(found))
+"""
 
 
-def threads() -> set[int]:
-    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
-
-
-def test_the_setting_comes_back_when_the_last_one_leaves() -> None:
-    if not ThreadpoolController().select(user_api="blas").lib_controllers:
-        pytest.skip("numpy's matrix library is none whose threads can be set")
-    with threadpool_limits(2, user_api="blas"):
-        entered, leave = threading.Event(), threading.Event()
-
-        def other() -> None:
-            with one_thread():
-                entered.set()
-                assert leave.wait(30)
-
-        thread = threading.Thread(target=other)
-        with one_thread():
-            thread.start()
-            assert entered.wait(30)
-            assert threads() == {1}
-        # The first has left, the other is still inside.
-        assert threads() == {1}
-        leave.set()
-        thread.join(30)
-        assert threads() == {2}
-        with pytest.raises(ValueError, match="fails"), one_thread():
-            raise ValueError("fails")
-        assert threads() == {2}
+def test_a_net_computes_on_one_thread(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    write(path)
+    done = subprocess.run([sys.executable, "-c", SCRIPT, str(path)], capture_output=True, text=True, check=True)
+    assert all(n == 1 for counts in json.loads(done.stdout) for n in counts)

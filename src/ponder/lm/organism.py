@@ -38,7 +38,6 @@ from ponder.organisms.kept import Kept
 from ponder.organisms.net import Net
 from ponder.organisms.reading import ROWS, Told, start, tell
 from ponder.organisms.shelf import find
-from ponder.organisms.threads import one_thread
 
 SEPARATOR = ";"
 CLAMP = (-12.0, -1e-3)
@@ -147,12 +146,10 @@ class Writer:
         if key == "close":
             for kept in (self._kept, *self._told.values()):
                 kept.clear()
-            return
-        with one_thread():
-            if key in self._told:
-                self._tell(calls, key)  # pyright: ignore[reportArgumentType]
-            else:
-                self._generate(calls, key[1])  # pyright: ignore[reportIndexIssue]
+        elif key in self._told:
+            self._tell(calls, key)  # pyright: ignore[reportArgumentType]
+        else:
+            self._generate(calls, key[1])  # pyright: ignore[reportIndexIssue]
 
     def _tell(self, calls: Sequence[Call], what: Told) -> None:
         kept, pairs = self._told[what], [pair for call in calls for pair in call.work]

@@ -35,7 +35,7 @@ class _Layer:
 
 
 class Net:
-    """An organism's net.
+    """An organism's net. Making one sets numpy's matrix products to one thread, in the whole process (`ponder.organisms.threads`).
 
     Args:
         card: what its file says of it.
@@ -43,6 +43,7 @@ class Net:
     """
 
     def __init__(self, card: Card, tensors: dict[str, Floats]) -> None:
+        one_thread()
         self.card, self.config = card, card.config
         self._embed, self._position = tensors["embed"], tensors["position"]
         self._layers = [_layer(tensors, f"layers.{i}.", (self.config.d // self.config.heads) ** -0.5) for i in range(self.config.layers)]
@@ -85,15 +86,14 @@ class Net:
             raise InputError(f"{start + new} tokens do not fit the context of {c.context}")
         cache.reserve(new)
         x = (self._embed[tokens] + self._position[start : start + new]).reshape(rows * new, c.d)
-        with one_thread():
-            for i, layer in enumerate(self._layers):
-                qkv = (_normed(x) @ layer.qkv).reshape(rows, new, 3, c.heads, c.d // c.heads)
-                cache.own[:, i, :, :, cache.used : cache.used + new] = qkv[:, :, 1:].transpose(0, 2, 3, 1, 4)
-                x += _attention(qkv[:, :, 0], cache, i) @ layer.out
-                hidden = _normed(x) @ layer.up
-                np.maximum(hidden, 0, out=hidden)
-                hidden *= hidden
-                x += hidden @ layer.down
+        for i, layer in enumerate(self._layers):
+            qkv = (_normed(x) @ layer.qkv).reshape(rows, new, 3, c.heads, c.d // c.heads)
+            cache.own[:, i, :, :, cache.used : cache.used + new] = qkv[:, :, 1:].transpose(0, 2, 3, 1, 4)
+            x += _attention(qkv[:, :, 0], cache, i) @ layer.out
+            hidden = _normed(x) @ layer.up
+            np.maximum(hidden, 0, out=hidden)
+            hidden *= hidden
+            x += hidden @ layer.down
         cache.used += new
         states = x.reshape(rows, new, c.d)
         return _normed(states if every else states[:, -1:])

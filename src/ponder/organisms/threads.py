@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
-from typing import Any
 
-from threadpoolctl import ThreadpoolController
-
-_lock = threading.Lock()
-_inside = 0
-_limit: Any = None
+from threadpoolctl import threadpool_limits
 
 
 @cache
-def _controller() -> ThreadpoolController:
-    return ThreadpoolController()
+def one_thread() -> None:
+    """From now on numpy's matrix products run on one thread, in the whole process.
 
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """While any caller is inside, numpy's matrix products run on one thread; the last one out gives back what was before."""
-    global _inside, _limit  # the setting is the process's, too
-    with _lock:
-        _inside += 1
-        if _inside == 1:
-            _limit = _controller().limit(limits=1, user_api="blas")
-    try:
-        yield
-    finally:
-        with _lock:
-            _inside -= 1
-            if _inside == 0:
-                _limit.restore_original_limits()
+    The setting belongs to the process, and a thread that would give it back while another computes would slow that one down; so it is
+    made once and stays.
+    """
+    threadpool_limits(limits=1, user_api="blas")

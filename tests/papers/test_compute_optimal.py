@@ -44,7 +44,7 @@ def test_the_analytic_policy_is_cross_fitted_on_every_budget():
 
 
 def test_the_analytic_part_tests_the_cards_gates():
-    checks, tables, curves = analytic_part((1,), 8)
+    checks, tables, curves = analytic_part((1,), 4)
     assert len(checks) == 6
     assert all(c.claim for c in checks)
     assert len(tables) == 3
@@ -52,7 +52,7 @@ def test_the_analytic_part_tests_the_cards_gates():
 
 
 def test_the_organism_part_gives_factors_with_and_without_the_estimate():
-    checks, tables, curves = on_organism(20, (4, 8), 8, 0)
+    checks, tables, curves = on_organism(20, (4, 8), 5, 0)
     assert [c.claim for c in checks] == [True, True]
     policies = tables[1].rows
     assert len(policies) == 3 * 2

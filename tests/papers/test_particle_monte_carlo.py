@@ -24,7 +24,7 @@ def test_searches_differ_in_their_last_choice_only():
 
 
 def test_the_persistent_part_reports_every_seed():
-    checks, tables, curves = persistent_part((5, 6), 10, (4, 16))
+    checks, tables, curves = persistent_part((5, 6), 4, (4, 16))
     assert all("by seed" in str(c.measured) and c.claim for c in checks)
     assert len(checks) == 2
     assert {row[0] for row in tables[0].rows} >= {PF, BEAM, DVTS, "majority", "best of N"}
@@ -33,8 +33,8 @@ def test_the_persistent_part_reports_every_seed():
 
 
 def test_a_hack_ruins_the_filter_and_the_beam():
-    """The negative test of reward hacking: 30 problems, N=64; about .02 is expected, over .2 has a probability below 1e-4."""
-    found = HACKED.run(64, 30, 3, (PF, BEAM, "weighted best of N"))
+    """The negative test of reward hacking: 20 problems, N=64; about .02 is expected, over .2 has a probability below 1e-4."""
+    found = HACKED.run(64, 20, 3, (PF, BEAM, "weighted best of N"))
     assert found[PF].mean() < 0.2
     assert found[BEAM].mean() < 0.2
     assert found["weighted best of N"].mean() > 0.4
@@ -50,8 +50,13 @@ def test_methods_that_share_samples_and_judges_on_the_organism():
     assert scores[right == 1].mean() > scores[right == 0].mean()
 
 
-def test_the_organism_part_says_what_it_measured():
-    checks, tables, curves = organism_part(6, (1,), (4, 16))
+@pytest.fixture(scope="module")
+def small():
+    return organism_part(3, (1,), (4, 16))
+
+
+def test_the_organism_part_says_what_it_measured(small):
+    checks, tables, curves = small
     assert checks[0].claim
     assert len(tables) == 3
     assert tables[0].rows[0][0] == "one sample"
@@ -59,17 +64,14 @@ def test_the_organism_part_says_what_it_measured():
     assert curves[PF].ks.tolist() == [1, 4, 16]
 
 
-def test_the_reproduction_reports_with_small_sizes(monkeypatch, tmp_path):
-    small = organism_part(4, (0,), (4, 16))
+def test_the_reproduction_reports_with_small_sizes(monkeypatch, tmp_path, small):
+    fresh, hacked = module.fresh_part, module.hacked_part
     monkeypatch.setattr(module, "organism_part", lambda *_: small)
-    monkeypatch.setattr(module, "persistent_part", lambda seeds, _: persistent_part(seeds, 4))
-    monkeypatch.setattr(module, "fresh_part", lambda seed, _: module_fresh(seed, 4))
-    monkeypatch.setattr(module, "hacked_part", lambda seed, _: module_hacked(seed, 4))
+    monkeypatch.setattr(module, "persistent_part", lambda seeds, _: persistent_part(seeds, 2, (4, 16)))
+    monkeypatch.setattr(module, "fresh_part", lambda seed, _: fresh(seed, 2))
+    monkeypatch.setattr(module, "hacked_part", lambda seed, _: hacked(seed, 2))
     report = reproduce(True, 0, tmp_path)
     assert (report.slug, report.quick, len(report.figures)) == (SLUG, True, 2)
     assert all(f.exists() for f in report.figures)
     assert json.dumps(report.to_dict(), allow_nan=False)
     assert all(c.passed for c in report.checks[:5])
-
-
-module_fresh, module_hacked = module.fresh_part, module.hacked_part

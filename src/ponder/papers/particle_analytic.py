@@ -25,7 +25,7 @@ CHOICES: Mapping[str, Stage] = {
 }
 PF, BEAM, DVTS = "particle filter", "beam", "DVTS"
 LAST = ", best last score"
-Table18 = dict[str, NDArray[np.float64]]
+Solved = dict[str, NDArray[np.float64]]
 
 
 def searches(n: int) -> dict[str, Pipeline]:
@@ -53,7 +53,7 @@ class Setting:
     hack: float = 0.0
     liked: float = 0.0
 
-    def run(self, n: int, size: int, seed: int, only: Sequence[str] = ()) -> Table18:
+    def run(self, n: int, size: int, seed: int, only: Sequence[str] = ()) -> Solved:
         """Which of so many problems each method solves with n particles or samples, by name; all methods or the named ones."""
         more = {"noise": self.noise, "memory": self.memory, "hack": self.hack, "liked": self.liked}
         asked = problems(SUCCESSES, size, seed, **more)
@@ -93,7 +93,7 @@ def persistent_part(seeds: Sequence[int], size: int, ns: Sequence[int] = (4, 16,
     return checks, [table, paired], {name: _curve([pooled[n][name] for n in ns], ns) for name in names if not name.endswith(LAST)}
 
 
-def _claim(rule: str, runs: Sequence[Table18], others: Sequence[str], n: int) -> Check:
+def _claim(rule: str, runs: Sequence[Solved], others: Sequence[str], n: int) -> Check:
     least = [min(float(r[PF].mean() - r[other].mean()) for other in others) for r in runs]
     return Check(
         f"persistent errors, N={n}, {rule}: particle filter less the better of beam and DVTS, the smallest of {len(runs)} seeds",

@@ -6,6 +6,7 @@ import pytest
 import ponder.papers.large_language_monkeys as paper
 from ponder.bench.scaling import beta_coverage
 from ponder.bench.stats import Curve
+from ponder.papers.monkeys_chain import SIZES, coverage_anchor, draw_family, flops_per_token
 from ponder.papers.monkeys_organism import draw_samples, success_counts
 
 
@@ -42,6 +43,20 @@ def test_straightness_and_the_gap_of_a_family():
     assert paper.family_gap(steep) > 0.1
 
 
+def test_sizes_share_their_problems_and_cost_what_they_are():
+    family = draw_family(4, 3, 0)
+    assert len({paths.prompts for paths in family.values()}) == 1
+    costs = [flops_per_token(size) for size in SIZES]
+    assert costs == sorted(costs)
+    # 12 d^2 a layer and the tables, times 2, and the attention: .34M weights in all for d = 96, 3 layers, 18 characters.
+    assert costs[1] == pytest.approx(2 * (3 * 12 * 96**2 + 36 * 96 + 60 * 96 + 2 * 3 * 96 * 30), rel=1e-9)
+
+
+def test_the_anchor_is_passed_by_all():
+    family = {"a": curve([1, 10], [0.2, 0.8]), "b": curve([1, 10], [0.5, 0.9])}
+    assert coverage_anchor(family) == pytest.approx(0.65)
+
+
 def test_the_exact_checks_hold():
     checks = paper.exact_checks()
     assert len(checks) == 7
@@ -50,6 +65,8 @@ def test_the_exact_checks_hold():
 
 def test_the_reproduction_measures_and_draws(monkeypatch, tmp_path):
     monkeypatch.setattr(paper, "PROBLEMS", 48)
+    monkeypatch.setattr(paper, "draw_family", lambda problems, n, seed: draw_family(16, 64, seed))
+    monkeypatch.setattr("ponder.papers.monkeys_chain.VERIFIER", "chain-reward-1")
     report = paper.reproduce(True, 0, tmp_path)
     assert report.verdict == "partly"
     assert report.untested
@@ -61,5 +78,5 @@ def test_the_reproduction_measures_and_draws(monkeypatch, tmp_path):
     assert selected < gained / 3
     assert json.dumps(report.to_dict(), allow_nan=False)
     page = report.to_html()
-    assert page.count("data:image/svg+xml;base64") == 2
+    assert page.count("data:image/svg+xml;base64") == 3
     assert (tmp_path / "coverage.png").exists()

@@ -8,7 +8,8 @@ import pytest
 from ponder.bench.stats import expected_calibration_error
 from ponder.core.errors import InputError
 from ponder.papers.rpc import SLUG, reproduce, simulated_errors, tree_errors
-from ponder.papers.rpc_paths import SampledPaths, compare, load_paths
+from ponder.papers.rpc_organism import chain_part, chain_paths, samples_needed
+from ponder.papers.rpc_paths import Comparison, SampledPaths, compare, load_paths
 from ponder.papers.rpc_tree import TreePolicy, consistency_bias, consistency_error, tree_policy, vote_error
 
 
@@ -139,6 +140,7 @@ def test_the_reproduction_measures_and_says_what_failed(monkeypatch):
     import ponder.papers.rpc as module
 
     monkeypatch.setattr(module, "SIZES", ((30, 12), (200, 8)))
+    monkeypatch.setattr(module, "chain_part", lambda problems, ns, repeats, seed: chain_part(6, (4, 8), 1, seed))
     report = reproduce(True, 1)
     assert (report.slug, report.quick, report.seed) == (SLUG, True, 1)
     assert all(c.passed for c in report.checks if not c.claim)
@@ -149,5 +151,22 @@ def test_the_reproduction_measures_and_says_what_failed(monkeypatch):
     errors = {row[0]: float(row[2]) for row in report.tables[1].rows if row[0].startswith("estimation")}
     assert errors["estimation error PC"] > errors["estimation error SC"]
     assert json.dumps(report.to_dict(), allow_nan=False)
+    assert by_name["chain: RPC accuracy with 8 paths"].measured >= 0
     again = reproduce(True, 1)
     assert again.tables == report.tables
+
+
+def test_paths_of_a_trained_policy_have_both_probabilities():
+    means, sums = chain_paths(4, 6, 0)
+    for mean, joint in zip(means, sums, strict=True):
+        assert mean.completions == joint.completions
+        tokens = [len(text) for text in mean.completions]
+        assert [m * n for m, n in zip(mean.logprobs, tokens, strict=True)] == pytest.approx(joint.logprobs)
+        assert mean.answers == joint.answers
+
+
+def test_samples_needed_are_the_first_that_reach_the_best_of_votes():
+    paths = [SampledPaths(tuple("r" * i + "w" * (6 - i)), tuple(range(6)), (0.0,) * 6, "r") for i in range(6)]
+    credit = {("SC", 2): [0, 0, 0, 0, 1, 1], ("SC", 6): [0, 0, 0, 1, 1, 1], ("RPC", 2): [0, 0, 0, 1, 1, 1], ("RPC", 6): [0, 0, 0, 1, 0, 1]}
+    found = samples_needed(paths, Comparison({k: np.array(v, dtype=float) for k, v in credit.items()}), (2, 6))
+    assert found == {"hard": (2, 2), "middle": (6, 2), "easy": (2, 2)}

@@ -19,7 +19,6 @@ processors (client and server together). Tokens are per problem: written by the 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 import random
 import statistics
@@ -29,7 +28,7 @@ import time
 import urllib.request
 import warnings
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -154,6 +153,14 @@ class Bench:
         tally = self.chats.tally
         return texts, np.array([tally.read, tally.cached, tally.written])
 
+    def sides(self, name: str, n: int, seed: int) -> dict[str, Callable[[], tuple[Any, ...]]]:
+        return {
+            "ponder": lambda: self.ponder(METHODS[name](n), seed),
+            "its-hub, in process": lambda: self.in_process(name, n, seed),
+            "its-hub, http": lambda: self.over_http(name, n, seed),
+            "ponder, its defaults": lambda: self.ponder(DEFAULTS[name].format(n=n), seed),
+        }
+
     def measure(self, found: Found, run: Callable[[], tuple[Any, ...]]) -> None:
         self.engine.close()
         self.judge.close()
@@ -195,13 +202,7 @@ def main() -> None:
         for seed in range(rounds + 1):  # the first warms up
             for name in METHODS:
                 for n in SIZES:
-                    sides: dict[str, Callable[[], tuple[Any, ...]]] = {
-                        "ponder": lambda: bench.ponder(METHODS[name](n), seed),
-                        "its-hub, in process": lambda: bench.in_process(name, n, seed),
-                        "its-hub, http": lambda: bench.over_http(name, n, seed),
-                        "ponder, its defaults": lambda: bench.ponder(DEFAULTS[name].format(n=n), seed),
-                    }
-                    for side, run in sides.items():
+                    for side, run in bench.sides(name, n, seed).items():
                         bench.measure(cells[name, n, side] if seed else Found(), run)
         table(cells)
     finally:
@@ -210,9 +211,8 @@ def main() -> None:
 
 
 def table(cells: dict[tuple[str, int, str], Found]) -> None:
-    print(
-        f"{'':16} {'n':>3} {'':21} {'right':>6} {'written':>8} {'read':>8} {'cached':>7} {'ms':>8} {'range':>16} {'(cpu ms)':>9} {'ratio':>6} (cpu)"
-    )
+    heads = f"{'':16} {'n':>3} {'':21} {'right':>6} {'written':>8} {'read':>8} {'cached':>7}"
+    print(heads, f"{'ms':>8} {'range':>16} {'(cpu ms)':>9} {'ratio':>6} (cpu)")
     for (name, n, side), f in cells.items():
         base = cells[name, n, "ponder"]
         wall, cpu = (statistics.median([a / b for a, b in zip(x, y, strict=True)]) for x, y in ((f.wall, base.wall), (f.cpu, base.cpu)))

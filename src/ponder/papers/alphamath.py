@@ -24,7 +24,7 @@ CLAIM = (
     "them, round by round, solve more without any written solution, and at test time the value leads a cheap beam that beats a vote."
 )
 QUICK = Size(questions=120, tested=40, rounds=1, trees=1, simulations=16, epochs=2, judged=60)
-FULL = Size(questions=1000, tested=200)
+FULL = Size(questions=800, tested=150)
 UNTESTED = "a pretrained language model with a Python tool; three rounds on 15,000 questions; the published accuracies."
 NOTES = (
     "The policy is the organism chain-small with two more layers and a value head that says 0, on chains of 4 to 8 operations without "

@@ -47,7 +47,7 @@ class Size:
     rounds: int = 3
     trees: int = 2
     simulations: int = 24
-    epochs: int = 4
+    epochs: int = 6
     judged: int = 150
 
 
@@ -71,11 +71,11 @@ class Measured:
 
 
 def warm_start(seed: int) -> Any:
-    """The shipped policy with one more layer, which changes nothing at first, and a value head that says 0. Without the layer the
-    head cannot see what the last layer foretold, which judging a step takes."""
+    """The shipped policy with two more layers, which change nothing at first, and a value head that says 0. Without them the head cannot
+    see what the last layer foretold, and judging a step takes comparing that with what was written."""
     net = need("ponder.train.net", "torch")
     base = net.load(find(WARM).path)
-    return net.TorchNet(replace(base.shape, layers=base.shape.layers + 1, value=True), seed).take(base.tensors())
+    return net.TorchNet(replace(base.shape, layers=base.shape.layers + 2, value=True), seed).take(base.tensors())
 
 
 def training_questions(n: int, test: Task, seed: int) -> tuple[Any, Callable[[int, bytes], bool]]:

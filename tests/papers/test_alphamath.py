@@ -7,7 +7,7 @@ import pytest
 
 from ponder.papers import alphamath
 from ponder.papers.alphamath_exact import beam_misses, exact_checks
-from ponder.papers.alphamath_loop import METHODS, Measured, Size, test_questions, training_questions
+from ponder.papers.alphamath_loop import METHODS, Measured, Size, held_out, training_questions
 
 
 def test_the_exact_checks_hold() -> None:
@@ -53,7 +53,7 @@ def test_training_questions_are_not_the_tests_and_only_the_checker_knows_answers
     pytest.importorskip("torch")
     from ponder.organisms import chain
 
-    test = test_questions(50, 0)
+    test = held_out(50, 0)
     questions, checker = training_questions(200, test, 0)
     taken = {chain.canonical(p.question) for p in test.problems}
     for i, prompt in enumerate(questions.prompts):

@@ -14,7 +14,7 @@ import numpy as np
 from ponder.bench.stats import paired_bootstrap
 from ponder.core.errors import need
 from ponder.papers.alphamath_exact import exact_checks
-from ponder.papers.alphamath_loop import METHODS, Measured, Size, measured, test_questions, training_questions, warm_start
+from ponder.papers.alphamath_loop import METHODS, Measured, Size, measured, held_out, training_questions, warm_start
 from ponder.papers.report import Check, Report, Table
 
 SLUG = "alphamath"
@@ -75,7 +75,7 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
 def run_loop(size: Size, seed: int, controls: bool) -> Loop:
     """Rounds of search and training from the warm start, measured after each; with `controls` also one round of each ablation."""
     alpha = need("ponder.train.alpha", "torch")
-    test = test_questions(size.tested, seed)
+    test = held_out(size.tested, seed)
     questions, checker = training_questions(size.questions, test, seed)
     loop = Loop()
 

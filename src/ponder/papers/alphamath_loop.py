@@ -92,7 +92,7 @@ def training_questions(n: int, test: Task, seed: int) -> tuple[Any, Callable[[in
     return need("ponder.train.self_play", "torch").Questions(tokens, step, chain.SLOTS), check
 
 
-def test_questions(n: int, seed: int) -> Task:
+def held_out(n: int, seed: int) -> Task:
     """The chain task's own problems, of a seed that training never draws from."""
     return load_task("chain", limit=n, seed=10_000 + seed)
 

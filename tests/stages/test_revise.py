@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from ponder.core.language import Message, Request, Sampling, Solution
 from ponder.core.population import Population
 from ponder.core.problem import Candidate, Problem
 from ponder.front import ask
+from ponder.lm.recorded import MemoryStore
 from ponder.lm.scripted import Scripted, ScriptedRewards
 from ponder.methods import parse, revisions, self_consistency, weighted_vote
 from ponder.stages import attempts, winners
@@ -156,3 +158,26 @@ def test_the_text_form() -> None:
         assert str(parse(text)) == text
     with pytest.raises(InputError):
         parse("revise(0)")
+
+
+def test_a_recorded_engine_still_says_how_it_reads_attempts() -> None:
+    lm = Spy({"54": 1.0}, attempts="continue")
+    ask(QUESTION, method="sample(1) | revise()", model=lm, store=MemoryStore())
+    assert [r.prefix for r in lm.asked] == ["", "54\n"]
+
+
+def test_an_organism_that_was_trained_to_revise_goes_on_with_its_text(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from ponder.lm.organism import Organism
+    from ponder.organisms.characters import ALPHABET
+    from ponder.train.net import Shape, TorchNet, save
+
+    net = TorchNet(Shape(8, 1, 1, 188, ALPHABET, "chain"))
+    plain, revises = (
+        Organism(save(net, tmp_path / f"{name}.safetensors", facts=facts, command="", about=""))
+        for name, facts in (("plain", {}), ("revises", {"pass@1_by_attempt": [0.4, 0.5]}))
+    )
+    assert (plain.attempts, revises.attempts) == ("", "continue")
+    found = ask("What is 3 + 4 - 2?", method="sample(2) | revise(times=3)", model=revises, reads="number", max_tokens=8)
+    assert found.population is not None
+    assert {len(c.lineage) for c in found.population.items} == {5}

@@ -86,6 +86,8 @@ class Writer:
         self._net = Net.load(self.card.path)
         alphabet = self.card.config.alphabet
         self.context_length = self.card.config.context
+        # An organism that was trained to revise states how good its attempts in a row are.
+        self.attempts = "continue" if "pass@1_by_attempt" in self.card.facts else ""
         self._letters, self._known = np.array(list(alphabet)), frozenset(alphabet)
         self._ids = {ord(c): chr(i) for i, c in enumerate(alphabet)}
         self._end = alphabet.index("\n")

@@ -97,6 +97,11 @@ class Recorded:
         """What the engine says ends a step, if it does."""
         return getattr(self._engine, "step_separator", None)
 
+    @property
+    def attempts(self) -> str:
+        """How the engine is shown earlier attempts, if it says so."""
+        return getattr(self._engine, "attempts", "")
+
     def generate(self, requests: Sequence[Request], sampling: Sampling, allowance: Allowance | None = None) -> list[Reply]:
         def ask(engine: Any, new: list[Request]) -> list[Reply]:
             return engine.generate(new, sampling, allowance)

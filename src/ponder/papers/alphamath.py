@@ -14,7 +14,7 @@ import numpy as np
 from ponder.bench.stats import paired_bootstrap
 from ponder.core.errors import need
 from ponder.papers.alphamath_exact import exact_checks
-from ponder.papers.alphamath_loop import METHODS, Measured, Size, measured, held_out, training_questions, warm_start
+from ponder.papers.alphamath_loop import METHODS, Measured, Size, held_out, measured, training_questions, warm_start
 from ponder.papers.report import Check, Report, Table
 
 SLUG = "alphamath"

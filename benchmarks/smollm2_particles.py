@@ -50,7 +50,7 @@ def filters(n: int, questions: dict[str, str], lm) -> None:
                 written + a.bill.tokens_out,
                 calls + a.bill.calls,
             )
-            notes |= set(a.notes)
+            notes |= set(a.trace.notes)
         seconds = time.perf_counter() - began
         print(f"{method:80} {right:3}/{len(questions):2} {read:8,} {cached / read:7.0%} {written:8,} {calls:6} {seconds:8.1f}", flush=True)
         for note in sorted(notes):

@@ -14,7 +14,7 @@ from ponder.core.errors import InputError
 from ponder.core.language import LM, Continuation, Reply, Request, RewardModel, Rewards, Sampling, Scored, Solution
 from ponder.core.population import Population
 from ponder.core.problem import Problem
-from ponder.core.seeds import Step, derive, generator, place_of
+from ponder.core.seeds import Step, generator, places_in, seed_of
 
 
 class Program(Protocol):
@@ -192,10 +192,9 @@ class Context:
         _, lm = self.model(model)
         allowance = self.meter.allowance()
         call = next(self._calls)
-        placed = [
-            replace(r, seed=derive(self.root, (*self.path, call, i)), place=place_of(self.root, (*self.path, call, i)))
-            for i, r in enumerate(requests[: allowance.calls])
-        ]
+        allowed = requests[: allowance.calls]
+        places = places_in(self.root, (*self.path, call), len(allowed))
+        placed = [Request(r.prompt, r.n, seed_of(place), r.prefix, place) for r, place in zip(allowed, places, strict=True)]
         replies = lm.generate(placed, sampling or self.sampling, allowance) if placed else []
         self.meter.charge(
             Bill(
@@ -219,7 +218,8 @@ class Context:
         _, lm = self.model(model)
         self.meter.allowance()
         call = next(self._calls)
-        placed = [replace(c, place=place_of(self.root, (*self.path, "logprobs", call, i))) for i, c in enumerate(continuations)]
+        places = places_in(self.root, (*self.path, "logprobs", call), len(continuations))
+        placed = [Continuation(c.prompt, c.text, place) for c, place in zip(continuations, places, strict=True)]
         scored = lm.logprobs(placed)
         self.meter.charge(
             Bill(tokens_in=sum(s.prompt_tokens for s in scored), calls=len(scored), seconds=max((s.seconds for s in scored), default=0.0)),
@@ -244,7 +244,8 @@ class Context:
         judge = judges[model] if model else next(iter(judges.values()))
         self.meter.allowance()
         call = next(self._calls)
-        placed = [replace(s, place=place_of(self.root, (*self.path, "rewards", call, i))) for i, s in enumerate(solutions)]
+        places = places_in(self.root, (*self.path, "rewards", call), len(solutions))
+        placed = [Solution(s.prompt, s.steps, place) for s, place in zip(solutions, places, strict=True)]
         found = judge.rewards(placed)
         self.meter.charge(
             Bill(

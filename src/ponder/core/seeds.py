@@ -16,9 +16,20 @@ def place_of(root: int, path: Sequence[Step]) -> str:
     return json.dumps([root, *path], ensure_ascii=False, separators=(",", ":"))
 
 
+def places_in(root: int, path: Sequence[Step], n: int) -> list[str]:
+    """The places 0 to n - 1 inside one, as `place_of` writes them."""
+    start = place_of(root, path)[:-1]
+    return [f"{start},{i}]" for i in range(n)]
+
+
 def derive(root: int, path: Sequence[Step] = ()) -> int:
     """A seed in [0, 2**31) for a place; equal places give equal seeds, others are independent for all purposes."""
-    digest = hashlib.blake2b(place_of(root, path).encode(), digest_size=8).digest()
+    return seed_of(place_of(root, path))
+
+
+def seed_of(place: str) -> int:
+    """The seed that `derive` gives for a place that `place_of` wrote."""
+    digest = hashlib.blake2b(place.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") % 2**31
 
 

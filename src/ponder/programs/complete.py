@@ -16,16 +16,21 @@ def begin(context: Context, style: str | None = None) -> tuple[Prompt, Sampling]
     return prompt, replace(context.sampling, stop=tuple(dict.fromkeys((*context.sampling.stop, *stop))))
 
 
-def grown(parent: Candidate, completion: Completion, model: str) -> Candidate:
-    """The candidate that has a completion behind its parent's text: unfinished, its answer not read yet."""
+def grown(parent: Candidate, completion: Completion, model: str, text: str | None = None) -> Candidate:
+    """The candidate that has a completion behind its parent's text: unfinished, its answer not read yet.
+
+    Args:
+        text: what is put behind, if it is not the completion's text as it is.
+    """
+    text = completion.text if text is None else text
     known = completion.logprobs is not None and not (parent.text and parent.logprob is None)
     return Candidate(
-        text=parent.text + completion.text,
+        text=parent.text + text,
         tokens=parent.tokens + completion.tokens,
         token_ids=parent.token_ids + completion.token_ids,
         logprob=(parent.logprob or 0.0) + sum(completion.logprobs or ()) if known else None,
         finish=completion.finish,
-        steps=(*parent.steps, completion.text),
+        steps=(*parent.steps, text),
         model=model,
         root=parent.root,
         parent=parent,

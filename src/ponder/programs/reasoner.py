@@ -101,7 +101,7 @@ class Reasoner:
         # An engine that does not tell what stopped it is taken to have met the separator; if it had not, the next step is empty.
         parted = completion.finish == "stop" and completion.stopped_by in (separator, None) and bool(completion.text.strip())
         step = completion.text + separator * parted
-        child = grown(state, replace(completion, text=step), model)
+        child = grown(state, completion, model, step)
         empty = not completion.text.strip()
         if empty and completion.finish == "stop":
             context.trace.note("a step was empty and was taken for the end of its candidate")

@@ -71,6 +71,18 @@ def test_a_filter_shows_its_resamplings_and_who_was_dropped() -> None:
     assert any(n.copies > 1 for n in search.root.walk())
 
 
+def test_equal_steps_are_drawn_as_one_and_nothing_is_lost() -> None:
+    whole = genealogy(searched("particle_filter(16)")).root
+    root = whole.condensed()
+    for node in root.walk():
+        assert len({(c.text, c.finished) for c in node.children}) == len(node.children)
+    assert sum(n.drawn for n in root.walk()) == sum(1 for _ in whole.walk())
+    assert sum(n.share for n in root.walk() if n.finished) == pytest.approx(
+        sum(n.share for n in whole.walk() if n.finished and not n.dropped)
+    )
+    assert "".join(n.text for n in root.walk() if n.winner) == "".join(n.text for n in whole.walk() if n.winner)
+
+
 def test_a_trace_without_populations_is_refused() -> None:
     with pytest.raises(InputError, match="keep=True"):
         genealogy(searched("sample(4)", keep=False))
@@ -87,9 +99,10 @@ def test_drawings_are_well_formed_and_escape_what_a_model_wrote() -> None:
 
 
 def test_large_searches_are_summarised() -> None:
-    answer = searched("start(900) | loop(extend()) | vote()")
+    texts = {f"step {i}\n\n{i}": 1 / 500 for i in range(500)}
+    answer = ponder.ask("?", method="start(900) | loop(extend()) | vote()", model=step_by_step(texts), trace=Trace(keep=True))
     search = genealogy(answer)
-    assert search.size > 2 * MOST
+    assert search.size == 1800
     assert svg(search).count("<circle") <= MOST + 10
     assert "more" in shown(answer)
     assert len(shown(answer).splitlines()) < 200

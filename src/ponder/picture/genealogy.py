@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ponder.core.answer import Answer, heaviest
@@ -26,6 +26,7 @@ class Node:
         share: its share of the weight in the last population that held it, copies together.
         score: the log-score that a scorer last gave it; None if none did.
         copies: the most copies of it that a population held.
+        drawn: how many draws it stands for; above 1 where equal steps are drawn as one.
         value: the answer, if it is finished and holds one.
         finished: whether it was complete.
         dropped: the stage that left it out of the population, "" if none did.
@@ -38,6 +39,7 @@ class Node:
     share: float = 0.0
     score: float | None = None
     copies: int = 1
+    drawn: int = 1
     value: str | None = None
     finished: bool = False
     dropped: str = ""
@@ -49,10 +51,32 @@ class Node:
         for child in self.children:
             yield from child.walk()
 
+    def condensed(self) -> Node:
+        """The same tree with equal steps of equal beginnings drawn as one: shares, copies and draws add up."""
+        families: dict[tuple[str, bool], list[Node]] = {}
+        for child in self.children:
+            families.setdefault((child.text, child.finished), []).append(child)
+        return replace(self, children=[_united(family).condensed() for family in families.values()])
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        own = {name: getattr(self, name) for name in ("text", "share", "score", "copies", "value", "finished", "dropped", "winner")}
+        own = {name: getattr(self, name) for name in _FIELDS}
         return {**own, "children": [child.to_dict() for child in self.children]}
+
+
+_FIELDS = ("text", "share", "score", "copies", "drawn", "value", "finished", "dropped", "winner")
+
+
+def _united(family: list[Node]) -> Node:
+    winners = [n for n in family if n.winner]
+    left = [n for n in family if not n.dropped]
+    return replace(
+        (winners or left or family)[0],
+        children=[child for n in family for child in n.children],
+        share=sum(n.share for n in left),
+        copies=sum(n.copies for n in family),
+        drawn=sum(n.drawn for n in family),
+    )
 
 
 @dataclass(frozen=True)
@@ -104,7 +128,7 @@ def genealogy(answer: Answer) -> Genealogy:
         if _DROPS.match(step.stage):
             for key in before - present:
                 builder.nodes[key].dropped = builder.nodes[key].dropped or step.stage
-            if step.stage.startswith("resample"):
+            if step.stage.startswith("resample") and before:
                 resamplings.append(Resampling(step.round, step.stage, step.size, len(present), ess))
         before, ess = present, step.ess
     builder.survive(answer.population.items if answer.population is not None else ())

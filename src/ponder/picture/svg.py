@@ -20,14 +20,15 @@ text{font:11px system-ui,sans-serif;fill:#39424e}.t{fill:#178a5b;font-weight:600
 
 def svg(search: Genealogy) -> str:
     """One SVG document that needs nothing else; the text of a step shows where the pointer rests. All text is escaped."""
-    nodes = list(search.root.walk())
+    root = search.root.condensed()
+    nodes = list(root.walk())
     kept = {id(n) for n in nodes}
     hidden = 0
     if len(nodes) > MOST:  # the heaviest steps, and all that lead to them
-        kept = _heaviest(search.root)
+        kept = _heaviest(root)
         hidden = len(nodes) - len(kept)
     places: dict[int, tuple[float, float]] = {}
-    _place(search.root, kept, places, [0])
+    _place(root, kept, places, [0])
     depth = max(n.depth for n in nodes if id(n) in kept)
     height = max(y for _, y in places.values()) + MARGIN
     width = MARGIN * 2 + COLUMN * depth + 120
@@ -86,7 +87,8 @@ def _mark(node: Node, x: float, y: float) -> str:
         node.text.strip() or "the question",
         f"weight {node.share:.3f}",
         f"score {node.score:.3f}" if node.score is not None else "",
-        f"{node.copies} copies" if node.copies > 1 else "",
+        f"drawn {node.drawn} times" if node.drawn > 1 else "",
+        f"{node.copies} copies" if node.copies > node.drawn else "",
         f"dropped by {node.dropped}" if node.dropped else "",
     ]
     title = html.escape(_plain("\n".join(f for f in facts if f)))

@@ -16,10 +16,10 @@ _BAR = " ▁▂▃▄▅▆▇█"
 
 
 def tree(search: Genealogy) -> Group:
-    """The search for a terminal: the winner's branch first and marked, large families and large trees summarised."""
+    """The search for a terminal: equal steps as one, the winner's branch first and marked, large families and trees summarised."""
     root = Tree(Text(f"{search.size} steps drawn", "bold"))
     room = [LINES]
-    _grow(root, search.root, room)
+    _grow(root, search.root.condensed(), room)
     lines = [Text(str(r), "dim") for r in search.resamplings]
     return Group(root, *lines)
 
@@ -46,7 +46,8 @@ def label(node: Node) -> Text:
     text = Text(_BAR[round(8 * min(1.0, node.share))] + " ", "cyan")
     text.append(words if len(words) <= 60 else words[:57] + "...", style)
     facts = [
-        f"x{node.copies}" if node.copies > 1 else "",
+        f"drawn {node.drawn} times" if node.drawn > 1 else "",
+        f"{node.copies} copies" if node.copies > node.drawn else "",
         f"score {node.score:.2f}" if node.score is not None else "",
         f"= {node.value}" if node.finished and node.value is not None else "",
         f"dropped by {node.dropped}" if node.dropped else "",

@@ -7,7 +7,7 @@ import math
 
 from ponder.picture.genealogy import Genealogy, Node
 
-COLUMN, ROW, MARGIN = 120, 18, 24
+COLUMN, ROW, MARGIN = 130, 30, 28
 MOST = 400
 """Steps that are drawn; of larger searches the branches that died early are left out."""
 _STYLE = """
@@ -93,10 +93,19 @@ def _mark(node: Node, x: float, y: float) -> str:
     ]
     title = html.escape(_plain("\n".join(f for f in facts if f)))
     circle = f'<circle class="{css}" cx="{x:.0f}" cy="{y:.1f}" r="{radius:.1f}"><title>{title}</title></circle>'
-    if not node.finished or node.value is None:
-        return circle
-    shown = node.value if len(node.value) <= 16 else node.value[:15] + "…"
-    return circle + f'<text class="{"t" if node.winner else ""}" x="{x + 12:.0f}" y="{y + 4:.1f}">{html.escape(_plain(shown))}</text>'
+    css = "t" if node.winner else ""
+    if node.finished and node.value is not None:
+        return circle + f'<text class="{css}" x="{x + 12:.0f}" y="{y + 4:.1f}">{_short(node.value)}</text>'
+    return (
+        circle + f'<text class="{css}" x="{x:.0f}" y="{y - 10:.1f}" text-anchor="middle">{_short(node.text)}</text>'
+        if node.depth
+        else circle
+    )
+
+
+def _short(text: str, most: int = 16) -> str:
+    words = _plain(" ".join(text.split()))
+    return html.escape(words if len(words) <= most else words[: most - 1] + "…")
 
 
 def _plain(text: str) -> str:

@@ -22,7 +22,11 @@ from ponder.organisms.chain import canonical
 from ponder.papers.organism_paths import judge
 from ponder.tasks import load as load_task
 
-POLICY = "organism:chain"
+POLICY, CHAINS = "organism:chain", "chain"
+AS_TRAINED = Sampling(temperature=1.0, max_tokens=64)
+"""How organisms are sampled: from their own distribution, which their errors were measured on."""
+UNWRITTEN = "000"
+"""Stands for a sample without any text where a text is needed."""
 SIDE_BY_SIDE = 16
 """Problems whose samples are drawn in one batch."""
 Floats = NDArray[np.float64]
@@ -52,25 +56,24 @@ class Runs:
 
 
 def chain_runs(
-    methods: Mapping[str, Pipeline], limit: int, seeds: Sequence[int], reward: str, policy: str = POLICY, temperature: float = 1.0
+    methods: Mapping[str, Pipeline], limit: int, seeds: Sequence[int], reward: str, policy: str = POLICY, chains: str = CHAINS
 ) -> Runs:
-    """Run methods on so many problems of the `chain` task, in a run that is thrown away afterwards.
+    """Run methods on so many chains at temperature 1, in a run that is thrown away afterwards.
 
     Args:
         methods: pipelines by the names that the result gives them.
         seeds: repetitions on the same problems, which the first one draws.
         reward: the reward model that judges steps.
+        chains: the task that they are of.
 
     Raises:
         PonderError: a question could not be answered, with the first reason.
     """
-    task = load_task("chain", limit=limit, seed=seeds[0])
+    task = load_task(chains, limit=limit, seed=seeds[0])
     engine: LM = load(policy)
     judge = load(reward)
     assert isinstance(judge, RewardModel)
-    plan = Plan(
-        (task,), tuple(methods.values()), {policy: engine}, tuple(seeds), Sampling(temperature, max_tokens=64), rewards={reward: judge}
-    )
+    plan = Plan((task,), tuple(methods.values()), {policy: engine}, tuple(seeds), AS_TRAINED, rewards={reward: judge})
     with tempfile.TemporaryDirectory() as folder:
         store = RunStore(folder)
         try:
@@ -89,17 +92,20 @@ def chain_runs(
     return Runs(correct, tokens, answers)
 
 
-def fresh_samples(limit: int, n: int, seed: int, reward: str, policy: str = POLICY) -> tuple[Floats, Floats]:
+def fresh_samples(limit: int, n: int, seed: int, reward: str, policy: str = POLICY, chains: str = CHAINS) -> tuple[Floats, Floats]:
     """n samples of each problem that `chain_runs` asks, drawn anew: which are right, and what the reward model says of them.
+
+    A sample without any text is not shown to the reward model; its score is 0.
 
     Returns:
         Two arrays of shape (problems, n).
     """
-    task, engine = load_task("chain", limit=limit, seed=seed), load(policy)
+    task, engine = load_task(chains, limit=limit, seed=seed), load(policy)
     prompts = [canonical(p.question) for p in task.problems]
     requests = [Request(prompt, n=n, seed=derive(seed, ("difficulty", i))) for i, prompt in enumerate(prompts)]
     texts: list[list[str]] = []
     for at in range(0, limit, SIDE_BY_SIDE):
-        texts += [[c.text for c in r.completions] for r in engine.generate(requests[at : at + SIDE_BY_SIDE], Sampling(1.0, max_tokens=64))]
+        texts += [[c.text for c in r.completions] for r in engine.generate(requests[at : at + SIDE_BY_SIDE], AS_TRAINED)]
     right = [[task.grade(p, p.read(t), t) for t in row] for p, row in zip(task.problems, texts, strict=True)]
-    return np.array(right), judge(reward.removeprefix("organism:"), prompts, texts)
+    scores = judge(reward.removeprefix("organism:"), prompts, [[t or UNWRITTEN for t in row] for row in texts])
+    return np.array(right), np.where([[bool(t) for t in row] for row in texts], scores, 0.0)

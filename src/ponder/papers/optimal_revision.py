@@ -6,13 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ponder.core.context import Context
-from ponder.core.language import Sampling
 from ponder.core.population import Population
 from ponder.core.problem import Candidate
 from ponder.core.seeds import derive
 from ponder.lm.load import load
 from ponder.methods import revisions
-from ponder.papers.chain_runs import chain_runs, fresh_samples
+from ponder.papers.chain_runs import AS_TRAINED, chain_runs, fresh_samples
 from ponder.papers.optimal_analytic import spearman
 from ponder.papers.report import Check, Table
 from ponder.scorers import prm
@@ -22,6 +21,8 @@ from ponder.stages.revise import chain_of
 from ponder.tasks import load as load_task
 
 REVISER, REWARD = "organism:chain-revise", "organism:chain-reward-3"
+CHAINS = "chain:low=8,high=8"
+"""What the revision model was trained on: attempts of one length."""
 BUDGET, RATIOS = 16, (1, 2, 4, 8)
 """Answers a question, and how many of them stand in a row."""
 BINS = 5
@@ -29,13 +30,11 @@ BINS = 5
 
 def attempts_right(limit: int, chains: int, revised: int, seed: int) -> NDArray[np.bool_]:
     """Which attempts are right: `chains` first attempts at each problem and their revisions, shape (problems, chains, revised + 1)."""
-    task, engine = load_task("chain", limit=limit, seed=seed), load(REVISER)
+    task, engine = load_task(CHAINS, limit=limit, seed=seed), load(REVISER)
     method = sample(chains) | revise(times=revised)
     right = np.zeros((limit, chains, revised + 1), dtype=bool)
     for i, problem in enumerate(task.problems):
-        context = Context(
-            problem=problem, models={REVISER: engine}, sampling=Sampling(1.0, max_tokens=64), root=derive(seed, ("revise", i))
-        )
+        context = Context(problem=problem, models={REVISER: engine}, sampling=AS_TRAINED, root=derive(seed, ("revise", i)))
         for c, last in enumerate(method(Population((Candidate(),), [0.0]), context).items):
             tried = chain_of(last)
             right[i, c, : len(tried)] = [task.grade(problem, t.value, t.text) >= 1 for t in tried]
@@ -69,8 +68,8 @@ def revision_part(limit: int, chains: int, samples: int, seed: int) -> tuple[lis
 def ratio_table(limit: int, samples: int, seed: int) -> tuple[Table, float, str]:
     """Accuracy of equal budgets by difficulty and by how many attempts stand in a row; the trend over bins; the best lengths."""
     methods = {f"{BUDGET // r} x {r}": revisions(BUDGET // r, r, prm()) for r in RATIOS}
-    runs = chain_runs(methods, limit, (seed,), REWARD, REVISER)
-    bins = difficulty(fresh_samples(limit, samples, seed, REWARD, REVISER)[0], BINS).bins
+    runs = chain_runs(methods, limit, (seed,), REWARD, REVISER, CHAINS)
+    bins = difficulty(fresh_samples(limit, samples, seed, REWARD, REVISER, CHAINS)[0], BINS).bins
     grades = np.stack([[runs.correct[name][bins == b].mean() for name in methods] for b in range(BINS)])
     # Where several ratios are equally good, as on questions that all solve, the bin wants none of them more than the others.
     best = np.array([np.mean(np.log2(RATIOS)[row >= row.max() - 1e-9]) for row in grades], dtype=np.float64)

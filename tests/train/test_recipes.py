@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from ponder.core.errors import InputError
 from ponder.organisms.card import read_card
-from ponder.train import recipes, runs
+from ponder.train import catalog, recipes, runs
 from ponder.train.__main__ import main
 from ponder.train.net import read
 from ponder.train.recipes import Made
@@ -23,7 +23,7 @@ from ponder.train.recipes import Made
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = runs.PolicyRun("chain", 16, 1, 2, steps=6, target=0.0, whole=True, rows=8)
     monkeypatch.setitem(recipes.POLICIES, "tiny", spec)
-    monkeypatch.setitem(recipes.RECIPES, "tiny", recipes.policy)
+    monkeypatch.setitem(catalog.RECIPES, "tiny", "recipes:policy")
     monkeypatch.setattr(recipes, "LADDER", (0.5,))
     sampled = recipes.measure.sampled
     monkeypatch.setattr(recipes.measure, "sampled", lambda net, n, count, rng: sampled(net, 20, 4, rng))
@@ -47,7 +47,7 @@ def test_the_command_in_a_file_makes_the_same_file(tmp_path: Path):
 
 @pytest.mark.usefixtures("tiny")
 def test_files_state_what_was_measured(tmp_path: Path):
-    policy, judge = (read_card(p) for p in recipes.make(Made("tiny", tmp_path, 0, quiet=True)))
+    policy, judge = (read_card(p) for p in catalog.make(Made("tiny", tmp_path, 0, quiet=True)))
     assert {"pass@1", "pass@1_standard_error", "problems", "samples", "step", "weights"} <= set(policy.facts)
     assert policy.reward is None
     assert judge.reward is not None
@@ -57,10 +57,18 @@ def test_files_state_what_was_measured(tmp_path: Path):
 
 def test_an_unknown_recipe_is_refused_with_the_nearest_name(tmp_path: Path):
     with pytest.raises(InputError, match=r"chain-smal.*chain-small"):
-        recipes.make(Made("chain-smal", tmp_path, 0))
+        catalog.make(Made("chain-smal", tmp_path, 0))
     result = CliRunner().invoke(main, ["chian-large", "--out", str(tmp_path)])
     assert result.exit_code == 2
     assert "chain-large" in result.output
+
+
+def test_every_recipe_is_there_and_the_help_names_it():
+    text = CliRunner().invoke(main, ["--help"]).output
+    for name in catalog.RECIPES:
+        assert callable(catalog.recipe(name))
+        assert f"  {name}" in text
+    assert {n for n, home in catalog.RECIPES.items() if home == "recipes:policy"} == set(recipes.POLICIES)
 
 
 def test_rungs_are_the_nearest_steps_each_once_in_rising_order():

@@ -11,7 +11,7 @@ from ponder.organisms import chain
 from ponder.organisms.characters import ALPHABET, END
 from ponder.train import measure
 from ponder.train.net import Shape, TorchNet
-from ponder.train.revise import ATTEMPTS, CONTEXT, edit_distances, revision_figures, sequences
+from ponder.train.revise import ATTEMPTS, CONTEXT, TEXT, edit_distances, revision_figures, sequences, widened
 
 
 def slow_distance(a: str, b: str) -> int:
@@ -71,6 +71,18 @@ def test_problems_without_a_right_sample_teach_nothing_and_without_a_wrong_one_n
     assert sequences(wrong, np.random.default_rng(0)) == []
     right = measure.Samples(samples.prompts, samples.responses[:, 6:], samples.right[:, 6:], samples.live, samples.solved[:, 6:])
     assert {len(context) for context, _ in sequences(right, np.random.default_rng(0))} == {chain.PROMPT}
+
+
+def test_a_widened_policy_is_the_same_at_first_and_tells_later_attempts_apart_by_one_vector_each():
+    policy = TorchNet(Shape(8, 2, 2, chain.LENGTH, ALPHABET, "chain"), 1)
+    net = widened(policy, 0)
+    for name, tensor in policy.tensors().items():
+        assert np.array_equal(net.tensors()[name][: len(tensor)], tensor)
+    table = net.tensors()["position"]
+    added = table[chain.LENGTH :].reshape(ATTEMPTS, TEXT, 8) - table[chain.PROMPT : chain.LENGTH]
+    assert table.shape == (CONTEXT, 8)
+    np.testing.assert_allclose(added, np.broadcast_to(added[:, :1], added.shape), atol=1e-6)
+    assert np.linalg.matrix_rank(added[:, 0]) == ATTEMPTS
 
 
 def test_figures_of_revisions_are_shares():

@@ -8,9 +8,12 @@ from pathlib import Path
 import click
 
 from ponder.core.errors import PonderError
+from ponder.train.catalog import ALSO, RECIPES, make
+
+NAMES = "\n".join(f"  {name}" + (f", with {ALSO[name]}" if name in ALSO else "") for name in RECIPES)
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog=f"\b\nOrganisms:\n{NAMES}")
 @click.argument("name")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Where the weights go; run again, it goes on where it was.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the weights and the problems.")
@@ -20,7 +23,7 @@ def main(name: str, out: Path, seed: int, steps: int | None, quiet: bool) -> Non
     """Make the organism NAME and write its weights to a folder, for example: python -m ponder.train chain --out organisms --seed 2"""
     try:
         from ponder.core.errors import need
-        from ponder.train.recipes import Made, make
+        from ponder.train.recipes import Made
 
         # More threads cost more than they bring at this size, and one thread adds in one order: the same bits every time.
         need("torch", "torch").set_num_threads(1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -127,11 +126,3 @@ def _size(learnt: Samples, tested: Samples) -> dict[str, int]:
 def _written(asked: Made, net: TorchNet, facts: dict[str, Any], about: str, kind: str = "head") -> Path:
     facts = facts | {"weights": net.count()}
     return save(net, asked.path(asked.name), facts=facts, command=asked.command, about=about, reward={"kind": kind})
-
-
-JUDGES: dict[str, Callable[[Made], list[Path]]] = {
-    "countdown-head": countdown_head,
-    "chain-outcome": chain_outcome,
-    "chain-selfeval": chain_selfeval,
-    "chain-value": chain_value,
-}

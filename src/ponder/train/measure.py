@@ -83,13 +83,13 @@ def draw(net: Net, prompts: Ints, count: int, length: int, rng: np.random.Genera
     return np.concatenate(found)
 
 
-def sampled(net: Net, n: int, count: int, rng: np.random.Generator) -> Samples:
-    """Samples of n random problems of the net's grammar (chains of 4 to 8 operations), labelled."""
+def sampled(net: Net, n: int, count: int, rng: np.random.Generator, length: int | None = None) -> Samples:
+    """Samples of n random problems of the net's grammar, labelled; chains are of `length` operations, or of 4 to 8 if None."""
     if net.config.grammar == "countdown":
         made = countdown.problems(n, rng)
         prompts = countdown.encode(made)[:, : countdown.PROMPT]
         return _labelled_countdown(made, prompts, draw(net, prompts, count, 2 * countdown.STEP, rng))
-    chains = chain.problems(n, rng, rng.integers(4, chain.SLOTS + 1, n))
+    chains = chain.problems(n, rng, rng.integers(4, chain.SLOTS + 1, n) if length is None else length)
     prompts = chain.encode(chains)[:, : chain.PROMPT]
     return labelled_chains(chains, prompts, draw(net, prompts, count, chain.SLOTS * chain.STEP, rng))
 

@@ -6,14 +6,13 @@ recipe measures on are drawn with seeds of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ponder.core.errors import InputError, did_you_mean
 from ponder.organisms.shelf import find
 from ponder.train import measure
 from ponder.train.measure import Samples
@@ -136,18 +135,3 @@ def nearest(figures: dict[int, float]) -> list[int]:
         chosen.append(min(left, key=lambda s: (abs(left[s] - target), s)))
         left.pop(chosen[-1])
     return sorted(chosen, key=lambda s: (figures[s], s))
-
-
-Recipe = Callable[[Made], list[Path]]
-RECIPES: dict[str, Recipe] = dict.fromkeys(POLICIES, policy)
-
-
-def make(asked: Made) -> list[Path]:
-    """Follow a recipe; the files it wrote.
-
-    Raises:
-        InputError: no recipe has that name.
-    """
-    if asked.name not in RECIPES:
-        raise InputError(f"no recipe is called {asked.name!r}; {did_you_mean(asked.name, RECIPES, 'there are ' + ', '.join(RECIPES))}")
-    return RECIPES[asked.name](asked)

@@ -9,6 +9,7 @@ from typing import Any
 import ponder.methods  # noqa: F401  registers every name
 from ponder.core.terms import REGISTRY, Argument, Term, arguments
 from ponder.lm.load import FORMS
+from ponder.organisms.shelf import shelf
 from ponder.papers.catalog import WINGS, papers
 from ponder.programs.prompts import STYLES
 from ponder.tasks import names as task_names
@@ -26,7 +27,7 @@ KINDS = {
 
 def on_page_markdown(markdown: str, **kwargs: Any) -> str:
     """mkdocs calls this for every page."""
-    for mark, fill in (("names", names), ("papers", catalog), ("models", models), ("styles", styles), ("tasks", tasks)):
+    for mark, fill in (("names", names), ("papers", catalog), ("models", models), ("styles", styles), ("tasks", tasks), ("organisms", organisms)):
         if f"<!-- {mark} -->" in markdown:
             markdown = markdown.replace(f"<!-- {mark} -->", fill())
     return markdown
@@ -69,6 +70,16 @@ def catalog() -> str:
 
 def models() -> str:
     return "\n".join(["| name | is | example |", "|---|---|---|", *(f"| `{f.form}` | {f.about} | `{f.example}` |" for f in FORMS)])
+
+
+def organisms() -> str:
+    told = ("pass@1", "auroc_step_within", "auroc_finished", "best_of_1", "best_of_4", "best_of_16", "best_of_32")
+    rows = [
+        f"| `organism:{card.name}` | {card.about} | {', '.join(f'{k} {card.facts[k]}' for k in told if k in card.facts)} "
+        f"| {card.path.stat().st_size / 1e6:.1f} |"
+        for card in shelf()
+    ]
+    return "\n".join(["| name | is | measured | MB |", "|---|---|---|---|", *rows])
 
 
 def tasks() -> str:

@@ -10,7 +10,8 @@ import ponder.methods  # noqa: F401  registers every name
 from ponder.core.terms import REGISTRY, Argument, Term, arguments
 from ponder.lm.load import FORMS
 from ponder.organisms.shelf import shelf
-from ponder.papers.catalog import WINGS, papers
+from ponder.papers.catalog import WINGS
+from ponder.papers.catalog import papers as all_papers
 from ponder.programs.prompts import STYLES
 from ponder.tasks import names as task_names
 
@@ -26,10 +27,11 @@ KINDS = {
 
 
 def on_page_markdown(markdown: str, **kwargs: Any) -> str:
-    """mkdocs calls this for every page."""
-    for mark, fill in (("names", names), ("papers", catalog), ("models", models), ("styles", styles), ("tasks", tasks), ("organisms", organisms)):
-        if f"<!-- {mark} -->" in markdown:
-            markdown = markdown.replace(f"<!-- {mark} -->", fill())
+    """mkdocs calls this for every page: `<!-- names -->` is replaced by what `names` below gives, and so on."""
+    for fill in (names, papers, models, styles, tasks, organisms):
+        mark = f"<!-- {fill.__name__} -->"
+        if mark in markdown:
+            markdown = markdown.replace(mark, fill())
     return markdown
 
 
@@ -55,13 +57,13 @@ def _table(declared: tuple[Argument, ...]) -> str:
     return "\n".join(["| argument | is | default | says |", "|---|---|---|---|", *rows])
 
 
-def catalog() -> str:
+def papers() -> str:
     parts: list[str] = []
     for wing in WINGS:
         rows = [
             f"| {p.number} | `{p.slug}` | {f'[{p.title}](https://arxiv.org/abs/{p.arxiv})' if p.arxiv else p.title} "
             f"({p.authors}, {p.year}) | {p.claim} | {f'`{p.code}`' if p.built else 'not built'} |"
-            for p in papers()
+            for p in all_papers()
             if p.wing == wing
         ]
         parts.append("\n".join([f"## {wing.capitalize()}", "", "| | slug | paper | claim | code |", "|---|---|---|---|---|", *rows]))

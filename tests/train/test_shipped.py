@@ -14,6 +14,8 @@ from ponder.organisms.card import Card
 from ponder.organisms.net import Net
 from ponder.organisms.shelf import find, shelf
 from ponder.train import measure
+from ponder.train.net import load
+from ponder.train.revise import revision_figures
 
 PROBLEMS, SAMPLES = 100, 16
 POLICIES = [card for card in shelf() if "pass@1" in card.facts and card.writes and card.config.context <= 60]
@@ -64,3 +66,13 @@ def test_verifiers_reach_their_stated_auroc_within_a_problem(card: Card):
     assert mean == pytest.approx(measure.verifier_figures(scores, samples)["auroc_step_within"], abs=1e-4)
     assert mean == pytest.approx(card.facts["auroc_step_within"], abs=4 * both)
     assert both < 0.04
+
+
+def test_the_revision_model_writes_five_attempts_of_the_stated_worth():
+    """Each within 4 standard errors of the difference, of which the statement's own, from more problems, is one part."""
+    card = find("chain-revise")
+    problems = 24
+    figures = revision_figures(load(card.path), problems, 4, np.random.default_rng(2024))
+    error = figures["pass@1_standard_error"] * math.sqrt(1 + problems / card.facts["problems"])
+    assert figures["pass@1_by_attempt"] == pytest.approx(card.facts["pass@1_by_attempt"], abs=4 * error)
+    assert error < 0.1

@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ponder.core.errors import need
 from ponder.train import measure
 from ponder.train.data import epochs
-from ponder.train.heads import Judged, at_steps, cross_entropy, judge
+from ponder.train.heads import Judged, at_steps, cross_entropy, judge, looking_back
 from ponder.train.measure import Samples
 from ponder.train.net import TorchNet, load, save
 from ponder.train.recipes import POLICIES, TESTED, Made, base
 from ponder.train.runs import first_reaching, run, snapshot
 from ponder.train.schedules import constant_then_linear
 from ponder.train.trainer import Plan, train
+
+torch: Any = need("torch", "torch")
 
 DRAWN = 777
 """Added to the seed: of the samples that judges learn from."""
@@ -44,7 +47,7 @@ def chain_outcome(asked: Made) -> list[Path]:
     """An outcome reward model: will the final answer be right. The outcome is the label of every step (Cobbe et al. 2021)."""
     policy = load(base(asked.out, "chain"))
     samples = _drawn(policy, 5000, 4, asked)
-    net = _taught(policy, at_steps(samples, samples.solved[..., None]), asked, extra=2, steps=500)
+    net = _looking_back(policy, samples, at_steps(samples, samples.solved[..., None]), asked)
     tested = _tested(policy)
     scores = measure.head(measure.forward(net), tested)
     facts = measure.verifier_figures(scores, tested) | _best_of(scores, tested) | _size(samples, tested)
@@ -56,10 +59,11 @@ def chain_selfeval(asked: Made) -> list[Path]:
     (Manvi et al. 2024). Binary rewards: right solutions win or tie always, wrong ones where the policy fails too."""
     policy = load(base(asked.out, "chain"))
     samples = _drawn(policy, 5000, 4, asked)
-    net = _taught(policy, at_steps(samples, win_or_tie(samples)[..., None]), asked, extra=2, steps=500)
+    net = _looking_back(policy, samples, at_steps(samples, win_rate(samples)[..., None]), asked)
     tested = _tested(policy)
     facts = self_evaluation_figures(measure.head(measure.forward(net), tested), tested) | _size(samples, tested)
-    return [_written(asked, net, facts | {"pairs": samples.solved.size}, "judges whether chain would do no better if it started over")]
+    facts |= {"pairs": samples.solved.size * (samples.solved.shape[1] - 1)}
+    return [_written(asked, net, facts, "judges whether chain would do no better if it started over")]
 
 
 def chain_value(asked: Made) -> list[Path]:
@@ -75,6 +79,27 @@ def chain_value(asked: Made) -> list[Path]:
 def win_or_tie(samples: Samples) -> NDArray[np.bool_]:
     """For each sample whether it is right or another one of its problem, the next, is wrong; shape (problems, samples)."""
     return samples.solved | ~np.roll(samples.solved, -1, axis=1)
+
+
+def win_rate(samples: Samples) -> Floats:
+    """For each sample the share of the other ones of its problem that are no better; shape (problems, samples)."""
+    others = samples.solved.shape[1] - 1
+    better = (samples.solved.sum(1, keepdims=True) - samples.solved) / others
+    return np.where(samples.solved, 1.0, 1.0 - better)
+
+
+def sureness(policy: TorchNet, samples: Samples) -> Judged:
+    """Samples with the probability that the policy gives to all of the response up to each token, as what a head should say there."""
+    tokens, start = samples.tokens, samples.prompts.shape[1]
+    targets = np.full(tokens.shape, np.nan, np.float32)
+    ends = np.repeat(start + samples.live.sum(1) * samples.step, samples.solved.shape[1])
+    with torch.no_grad():
+        for at in range(0, len(tokens), measure.ROWS):
+            part = torch.from_numpy(tokens[at : at + measure.ROWS])
+            scores = torch.log_softmax(policy.logits(policy(part, start - 1)[:, :-1]), -1)
+            targets[at : at + len(part), start:] = scores.gather(2, part[:, start:, None])[..., 0].cumsum(1).exp().numpy()
+    targets[np.arange(tokens.shape[1]) >= ends[:, None]] = np.nan
+    return Judged(tokens, targets)
 
 
 def calibration_error(said: Floats, labels: NDArray[Any], bins: int = 10) -> float:
@@ -110,6 +135,17 @@ def _taught(policy: TorchNet, judged: Judged, asked: Made, *, extra: int, steps:
     net = judge(policy, extra, asked.seed)
     plan = Plan(asked.steps or steps, matrix_rate=0.01, other_rate=2e-3, schedule=constant_then_linear(10))
     train(net, epochs(judged, min(64, len(judged)), asked.seed), cross_entropy, plan, checkpoint=asked.folder, quiet=asked.quiet)
+    return net
+
+
+def _looking_back(policy: TorchNet, samples: Samples, judged: Judged, asked: Made) -> TorchNet:
+    """A judge that first learns, without labels, how sure the policy was, and then what it is asked. That is learnt slowly: steps of
+    Muon are as long for the noise of such labels as for what they say, and at the first rate what was learnt before is lost."""
+    net = looking_back(policy, samples.tokens[:256], 2, asked.seed)
+    for name, rows, steps, rate in (("sure", sureness(policy, samples), 600, 0.02), ("asked", judged, 300, 0.001)):
+        plan = Plan(asked.steps or steps, matrix_rate=rate, other_rate=rate / 5, schedule=constant_then_linear(10))
+        batches = epochs(rows, min(64, len(rows)), asked.seed)
+        train(net, batches, cross_entropy, plan, checkpoint=asked.folder / name, quiet=asked.quiet)
     return net
 
 

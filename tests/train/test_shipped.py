@@ -20,6 +20,7 @@ from ponder.train.revise import revision_figures
 PROBLEMS, SAMPLES = 100, 16
 POLICIES = [card for card in shelf() if "pass@1" in card.facts and card.writes and card.config.context <= 60]
 VERIFIERS = [card for card in shelf() if card.reward is not None and card.reward.kind == "likelihood"]
+HEADS = [card for card in shelf() if card.reward is not None and card.reward.kind == "head"]
 
 
 @lru_cache
@@ -66,6 +67,20 @@ def test_verifiers_reach_their_stated_auroc_within_a_problem(card: Card):
     assert mean == pytest.approx(measure.verifier_figures(scores, samples)["auroc_step_within"], abs=1e-4)
     assert mean == pytest.approx(card.facts["auroc_step_within"], abs=4 * both)
     assert both < 0.04
+
+
+@pytest.mark.parametrize("card", HEADS, ids=lambda c: c.name)
+def test_judges_tell_right_from_wrong_as_well_as_they_state(card: Card):
+    """AUROC of whole responses within a problem, within 4 standard errors of the difference; problems vary independently.
+    So few problems show a damaged judge of .9, and hardly one of .6."""
+    samples = samples_of(card.config.grammar)
+    scores = measure.head(Net.load(card.path), samples)
+    last = samples.live.sum(1) - 1
+    each = np.array([measure.auroc(scores[i, :, last[i]], samples.solved[i]) for i in range(PROBLEMS)])
+    error = np.nanstd(each, ddof=1) / np.isfinite(each).sum() ** 0.5 * math.sqrt(1 + PROBLEMS / card.facts["problems"])
+    stated = card.facts.get("auroc_final_within", card.facts.get("auroc_finished_within"))
+    assert np.nanmean(each) == pytest.approx(stated, abs=4 * error)
+    assert error < 0.05
 
 
 def test_the_revision_model_writes_five_attempts_of_the_stated_worth():

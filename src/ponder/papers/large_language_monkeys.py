@@ -37,7 +37,8 @@ UNTESTED = "the published models, benchmarks and counts of samples."
 NOTES = (
     "Two parts: synthetic problems, for which the law is mathematics, and policies trained on chains of arithmetic, for which it is not.",
     "Success probabilities are Beta(.35, b), with b = 24, 6 and 1.5 for the three sizes, and the same order of difficulty.",
-    "The reward model is synthetic: it prefers right answers by one standard deviation of its taste in answers.",
+    "The reward model of the synthetic part prefers right answers by one standard deviation of its taste in answers.",
+    "The outcome reward model of the trained part is a later checkpoint of the policy's training run, calibrated to outcomes.",
 )
 
 

@@ -81,7 +81,7 @@ def cost_table(curves: Mapping[str, Curve]) -> Table:
 
 
 def selection_part(paths: Paths, seed: int, subsets: int) -> tuple[dict[str, Curve], list[Check], Table]:
-    """Majority and choice by a trained outcome reward model against coverage, on the middle size."""
+    """Majority and choice by an outcome reward model against coverage, on the middle size."""
     n = paths.right.shape[1]
     ks = [2**i for i in range(n.bit_length()) if 2**i <= n]
     scores = judge(VERIFIER, paths.prompts, paths.texts)

@@ -46,7 +46,7 @@ NOTES = (
     "The value is the probability of winning or tying against a fresh sample of the same model: on a hopeless question it is near 1 for "
     "a wrong answer too. It is no confidence in being right.",
     "The evaluator is no head that was taught to answer: it is a later checkpoint of the policy's own training run, whose likelihood of "
-    "what was written is calibrated to wins and ties. Heads of this size that were taught on 20,000 samples told nothing within a question.",
+    "what was written is calibrated to wins and ties. Heads taught on 20,000 samples told nothing within a question.",
     "Thresholds are tuned on questions of their own. Stopping, best-of-k and pruning are replayed on the same stored samples, in 20 "
     "random orders a question; a mean of k between whole numbers is the mixture of the two nearest k.",
     "Without ties and with an exact value, 1.2 samples can keep 19% of the gain at most: savings as published come from saturated and "

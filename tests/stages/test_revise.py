@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ponder.core.context import Context
-from ponder.core.errors import InputError
+from ponder.core.errors import ContextOverflow, InputError
 from ponder.core.language import Message, Request, Sampling, Solution
 from ponder.core.population import Population
 from ponder.core.problem import Candidate, Problem
@@ -64,6 +64,20 @@ def test_an_engine_that_continues_is_shown_its_own_text() -> None:
     ask(QUESTION, method="sample(1) | revise(2, times=3)", model=lm)
     assert [r.prefix for r in lm.asked] == ["", "54\n", "54\n54\n", "54\n54\n"]
     assert len({r.prompt for r in lm.asked}) == 1
+
+
+def test_attempts_that_do_not_fit_the_context_are_left_out() -> None:
+    class Narrow(Spy):
+        def generate(self, requests: Any, *args: Any, **kwargs: Any) -> Any:
+            if any(len(r.prefix) > 3 for r in requests):
+                raise ContextOverflow("too long")
+            return super().generate(requests, *args, **kwargs)
+
+    lm = Narrow({"54": 1.0}, attempts="continue")
+    found = ask(QUESTION, method="sample(2) | revise(4, times=3) | vote()", model=lm)
+    assert {r.prefix for r in lm.asked} == {"", "54\n"}
+    assert any("do not fit" in note for note in found.trace.notes)
+    assert found.value == "54"
 
 
 def test_a_few_shot_prompt_goes_on_with_another_opening() -> None:

@@ -20,6 +20,10 @@ class InputError(PonderError, ValueError):
     """Something given to ponder cannot be used. Raised before anything is spent."""
 
 
+class ContextOverflow(InputError):
+    """A prompt is longer than the model's context. Raised before anything is spent."""
+
+
 class ParseError(InputError):
     """A method's text could not be read. Names the place.
 

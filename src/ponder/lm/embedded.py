@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ponder.core.budget import Allowance, Price
-from ponder.core.errors import EngineError, InputError, need
+from ponder.core.errors import ContextOverflow, EngineError, InputError, need
 from ponder.core.language import Completion, Continuation, FinishReason, Prompt, Reply, Request, Sampling, Scored
 from ponder.core.seeds import derive
 from ponder.lm.gguf import read_header
@@ -112,7 +112,7 @@ class Embedded:
 
     def _fitting(self, tokens: tuple[int, ...]) -> tuple[int, ...]:
         if len(tokens) >= self.context_length:
-            raise InputError(f"the prompt has {len(tokens)} tokens; {self.name} takes at most {self.context_length - 1}")
+            raise ContextOverflow(f"the prompt has {len(tokens)} tokens; {self.name} takes at most {self.context_length - 1}")
         if not tokens:
             raise InputError("the prompt has no tokens")
         return tokens

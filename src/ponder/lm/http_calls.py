@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import httpx
 
 from ponder.core.budget import Allowance
-from ponder.core.errors import EngineError, InputError
+from ponder.core.errors import ContextOverflow, EngineError
 from ponder.lm.http_pool import TROUBLE, Pool, waiting
 from ponder.lm.openai_wire import error_message, is_context_error, retry_after
 
@@ -199,7 +199,7 @@ class Caller:
         if response.is_redirect:
             raise Refused(f"{self.url} redirects, which is not followed (the key must not travel); give the final url", status, said)
         if status in (400, 413, 422) and is_context_error(said):
-            raise InputError(f"the prompt and max_tokens do not fit the model's context: {said}")
+            raise ContextOverflow(f"the prompt and max_tokens do not fit the model's context: {said}")
         advice = _ADVICE.get(status, "Change what it names")
         raise Refused(f"{self.url} refused the request with HTTP {status}: {said}. {advice}", status, said)
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ponder.core.budget import Allowance, Price
-from ponder.core.errors import EngineError, InputError
+from ponder.core.errors import ContextOverflow, EngineError, InputError
 from ponder.core.language import (
     Completion,
     Continuation,
@@ -138,7 +138,7 @@ class Writer:
             letters = "".join(self._letters)
             raise InputError(f"{self.name} reads only the characters {letters!r}, not {min(unknown)!r}; as a chat, {self._grammar.READS}")
         if not text or len(text) + spare > self.context_length:
-            raise InputError(
+            raise ContextOverflow(
                 f"{self.name} reads texts of 1 to {self.context_length} characters; given were {len(text)}, with {spare} to write"
             )
         return text.translate(self._ids).encode("latin-1")

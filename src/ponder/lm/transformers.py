@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ponder.core.budget import Allowance, Price
-from ponder.core.errors import EngineError, InputError, need
+from ponder.core.errors import ContextOverflow, EngineError, InputError, need
 from ponder.core.language import Completion, Continuation, FinishReason, Message, Prompt, Reply, Request, Sampling, Scored
 from ponder.core.seeds import generator
 
@@ -106,7 +106,7 @@ class Transformers:
         if not ids:
             raise InputError("the prompt has no tokens")
         if self.context_length is not None and len(ids) >= self.context_length:
-            raise InputError(f"the prompt has {len(ids)} tokens; {self.name} takes at most {self.context_length - 1}")
+            raise ContextOverflow(f"the prompt has {len(ids)} tokens; {self.name} takes at most {self.context_length - 1}")
         return ids
 
     def generate(self, requests: Sequence[Request], sampling: Sampling, allowance: Allowance | None = None) -> list[Reply]:

@@ -11,8 +11,8 @@ import numpy as np
 
 from ponder.core.algebra import Decider, Stage
 from ponder.core.context import Context
-from ponder.core.errors import BudgetExhausted
-from ponder.core.language import Completion, Message, Prompt, Request
+from ponder.core.errors import BudgetExhausted, ContextOverflow
+from ponder.core.language import Completion, Message, Prompt, Reply, Request, Sampling
 from ponder.core.population import Population
 from ponder.core.problem import Candidate
 from ponder.core.terms import Range, registered
@@ -69,12 +69,24 @@ def again(chains: Sequence[Sequence[Candidate]], most: int, model: str, context:
     prompt, sampling = begin(context)
     name, lm = context.model(model)
     continues = getattr(lm, "attempts", "") == "continue"
-    requests = [_request(prompt, [c.text for c in chain][-most:], continues) for chain in chains]
     found: list[Candidate | None] = []
-    for chain, reply in zip(chains, context.generate(requests, sampling, model), strict=True):
+    for chain, reply in zip(chains, _replies(prompt, chains, most, continues, sampling, model, context), strict=True):
         whole = [c for c in reply.completions if c.finish != "cancelled"]
         found.append(_attempt(chain, whole[0], name, context) if whole else None)
     return found
+
+
+def _replies(
+    prompt: Prompt, chains: Sequence[Sequence[Candidate]], most: int, continues: bool, sampling: Sampling, model: str, context: Context
+) -> list[Reply]:
+    """The replies with as many earlier attempts in view, up to `most`, as the model's context holds."""
+    for shown in range(most, 0, -1):
+        earlier = [[c.text for c in chain][-shown:] for chain in chains]
+        try:
+            return context.generate([_request(prompt, texts, continues) for texts in earlier], sampling, model)
+        except ContextOverflow:
+            context.trace.note(f"{shown} earlier attempts do not fit the model's context; fewer were shown")
+    return context.generate([_request(prompt, (), continues)] * len(chains), sampling, model)
 
 
 def _request(prompt: Prompt, earlier: Sequence[str], continues: bool) -> Request:

@@ -127,7 +127,11 @@ def as_models(model: Models) -> dict[str, LM]:
     for value in named.values():
         if isinstance(value, str):
             check(value)
-    return {name: load(value) if isinstance(value, str) else value for name, value in named.items()}
+    loaded = {name: load(value) if isinstance(value, str) else value for name, value in named.items()}
+    for name, engine in loaded.items():
+        if not hasattr(engine, "generate"):
+            raise InputError(f"{name} judges and does not write; name it as --reward, and a model that writes as --model")
+    return loaded
 
 
 def as_rewards(reward: Rewarding, engines: Mapping[str, LM]) -> dict[str, RewardModel]:

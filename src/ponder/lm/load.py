@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ponder.core.budget import Price
 from ponder.core.errors import InputError
@@ -28,6 +29,7 @@ FORMS = (
     Form("FILE.gguf", "a GGUF file on the embedded engine (llama, qwen2, qwen3)", "models/qwen2.5-0.5b.gguf"),
     Form("URL#MODEL", "any OpenAI-compatible server: vLLM, SGLang, llama-server, Ollama", "http://localhost:8000/v1#qwen3-8b"),
     Form("transformers:ID", "a Hugging Face model in process, on torch (extra: torch)", "transformers:HuggingFaceTB/SmolLM2-135M"),
+    Form("prm:ID", "a process reward model of the hub that classifies tokens; judges only (--reward; extra: torch)", "prm:ORG/MODEL"),
     Form("organism:NAME", "a small trained model that is shipped, or a FILE.safetensors: seconds for a whole experiment", "organism:chain"),
     Form(
         "scripted:ANSWER=P,...",
@@ -73,6 +75,8 @@ def _maker(name: str, price: Price | None) -> Callable[[], LM]:
         return lambda: _http(url, model, price)
     if kind == "transformers" and rest:
         return lambda: _transformers(rest, price)
+    if kind == "prm" and rest:
+        return lambda: _token_rewards(rest, price)
     if kind == "organism" and rest:
         return _organism(rest, price)
     if kind == "scripted" and rest:
@@ -100,6 +104,12 @@ def _transformers(model: str, price: Price | None) -> LM:
     from ponder.lm.transformers import Transformers
 
     return Transformers(model, price=price)
+
+
+def _token_rewards(model: str, price: Price | None) -> Any:
+    from ponder.lm.token_rewards import TokenRewards
+
+    return TokenRewards(model, price=price)
 
 
 def _organism(name: str, price: Price | None) -> Callable[[], LM]:

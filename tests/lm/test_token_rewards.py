@@ -30,16 +30,16 @@ def save(folder: Path, labels: int = 2) -> Path:
     core.decoder = tokenizers.decoders.ByteLevel()
     transformers.PreTrainedTokenizerFast(tokenizer_object=core).save_pretrained(folder)
     torch.manual_seed(0)
-    shape = {
-        "hidden_size": 16,
-        "intermediate_size": 32,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 2,
-        "initializer_range": 0.5,
-    }
     config = transformers.LlamaConfig(
-        vocab_size=len(letters), max_position_embeddings=CONTEXT, initializer_range=0.5, num_labels=labels, **shape
+        vocab_size=len(letters),
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        max_position_embeddings=CONTEXT,
+        initializer_range=0.5,
+        num_labels=labels,
     )
     transformers.LlamaForTokenClassification(config).save_pretrained(folder)
     return folder

@@ -1,9 +1,9 @@
 """The same particle filter and the same beam search in ponder and in its-hub 1.2.0, on an organism, side by side.
 
-    python -m venv /tmp/peers-venv
-    /tmp/peers-venv/bin/pip install 'its-hub[lm]==1.2.0' numpy safetensors threadpoolctl click rich httpx
-    /tmp/peers-venv/bin/pip install --no-deps -e .
-    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 /tmp/peers-venv/bin/python -m benchmarks.peers.its_hub_particles [PROBLEMS] [ROUNDS] [QUIET_MS]
+    python -m venv out/peers-venv
+    out/peers-venv/bin/pip install 'its-hub[lm]==1.2.0' numpy safetensors threadpoolctl click rich httpx
+    out/peers-venv/bin/pip install --no-deps -e .
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 out/peers-venv/bin/python -m benchmarks.peers.its_hub_particles [PROBLEMS] [ROUNDS] [QUIET_MS]
 
 Both have the same policy, the same process reward model (in this process), the same problems and the same algorithm: weights are the odds
 of the newest score, multinomial resampling after every step, finished particles weighed again, the heaviest wins; the beam keeps the best

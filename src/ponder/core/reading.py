@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from string import ascii_uppercase
 
+from ponder.core.code_reading import read_code, read_literal
 from ponder.core.figures import after_equals, free_number, leading_number, numbers, stated_number
 
 Reader = Callable[[str, tuple[str, ...]], str | None]
@@ -304,5 +305,7 @@ READERS: dict[str, Reader] = {
     "boolean": read_boolean,
     "math": read_math,
     "text": read_text,
+    "code": read_code,
+    "literal": read_literal,
 }
 """Answer readers by name. A reader takes the text and the problem's choices."""

@@ -11,6 +11,7 @@ from ponder.core.problem import Problem
 STYLES = {
     "plain": "the question as the user's turn of a chat",
     "cot": "the question with a request to think step by step and to end in 'The answer is ...' (zero-shot chain of thought)",
+    "continue": "the question as plain text, for a base model to continue: a program that is begun",
     "few-shot": "the problem's worked examples as Q/A text, then the question, for the model to continue",
 }
 
@@ -19,6 +20,8 @@ _HINTS = {
     "choice": "Answer with the letter of the right option.",
     "boolean": "Answer yes or no.",
     "math": "Put the final answer in \\boxed{}.",
+    "code": "Write the whole program, with its imports, in one ```python block.",
+    "literal": "Answer with a Python literal.",
 }
 
 
@@ -37,12 +40,15 @@ def write_prompt(problem: Problem, style: str | None = None) -> tuple[Prompt, tu
         raise InputError(f"no prompt style is called {chosen!r}; there are {', '.join(STYLES)}")
     if chosen == "few-shot":
         return _few_shot(problem)
+    if chosen == "continue":
+        return body(problem), problem.stop
     earlier = () if isinstance(problem.prompt, str) else problem.prompt[:-1]
     parts = [body(problem)]
     if problem.reads in _HINTS and (chosen == "cot" or problem.reads != "number"):
         parts.append(_HINTS[problem.reads])
     if chosen == "cot":
-        parts.append("Think step by step. End with a line of the form: The answer is X.")
+        end = "Write the program last." if problem.reads == "code" else "End with a line of the form: The answer is X."
+        parts.append(f"Think step by step. {end}")
     return (*earlier, Message("user", "\n\n".join(parts))), problem.stop
 
 

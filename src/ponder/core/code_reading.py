@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 import math
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 _LONGEST = 50_000
 """Characters; a longer text is no answer. Python's parser is bounded in depth, not in time."""
 _CUTS = 20
+_FILE = "<answer>"
+warnings.filterwarnings("ignore", category=SyntaxWarning, module=_FILE)  # what a model's program is warned of is nobody's business
 _PYTHON = ("", "python", "py", "python3")
 _ACTS = (
     ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Return, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.For, ast.While, ast.If,
@@ -68,7 +71,7 @@ def _program(code: str) -> str | None:
         whole = "\n".join(lines)
         indented = lines[0][:1] in (" ", "\t")
         try:
-            tree = ast.parse(f"def _():\n{whole}" if indented else whole)
+            tree = ast.parse(f"def _():\n{whole}" if indented else whole, _FILE)
         except SyntaxError as error:
             line = (error.lineno or 1) - 1 - indented
             lines = lines[: max(0, min(line, len(lines) - 1))]
@@ -105,7 +108,7 @@ def _canonical(text: str) -> str | None:
     bare = text.strip().rstrip(".")  # of a sentence; "4." is read as 4
     for part in (bare, bare.strip("`*").strip()):
         try:
-            return _plain(ast.literal_eval(part))
+            return _plain(ast.literal_eval(ast.parse(part, _FILE, "eval")))
         except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
             continue
     return None

@@ -15,6 +15,7 @@ from ponder.methods.sampling import (
     self_consistency,
     weighted_vote,
 )
+from ponder.methods.start import hint_infer, tool_reasoning
 from ponder.methods.stepwise import beam_search, dvts, entropic_particle_filter, particle_filter, step_beam_search
 from ponder.methods.trees import adaptive_branching, revisions, tree_search
 
@@ -27,6 +28,7 @@ __all__ = [
     "best_of_n",
     "dvts",
     "entropic_particle_filter",
+    "hint_infer",
     "named",
     "parallel_tempering",
     "parse",
@@ -39,6 +41,7 @@ __all__ = [
     "rpc",
     "self_consistency",
     "step_beam_search",
+    "tool_reasoning",
     "tree_search",
     "weighted_vote",
 ]

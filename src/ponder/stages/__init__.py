@@ -6,6 +6,7 @@ from ponder.stages.ab_mcts import ab_mcts
 from ponder.stages.conditions import confident, reached, settled
 from ponder.stages.decide import abstain, argmax, distinct, draw, judged, prune, top, vote
 from ponder.stages.gibbs import gibbs
+from ponder.stages.hints import hinted
 from ponder.stages.mcts import mcts
 from ponder.stages.revise import attempts, revise, winners
 from ponder.stages.sample import sample, write
@@ -22,6 +23,7 @@ __all__ = [
     "draw",
     "extend",
     "gibbs",
+    "hinted",
     "judged",
     "loop",
     "mcts",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,7 +13,7 @@ from tests.conftest import step_by_step
 from tests.stages.enumerable import PATHS, enumerated, letters, spelling, table, text_target, walking
 
 from ponder.core.context import Context
-from ponder.core.errors import PonderError
+from ponder.core.errors import ContextOverflow, PonderError
 from ponder.core.language import Sampling, Solution
 from ponder.core.population import Population
 from ponder.core.problem import Candidate, Problem
@@ -203,6 +204,25 @@ def test_reward_models_that_give_no_probabilities_are_named(values: list[float])
     two = Population((Candidate(text="a\n\nb", steps=("a\n\n", "b")),))
     with pytest.raises(PonderError, match="2 probabilities"):
         weigh(prm())(two, context)
+
+
+def test_a_solution_that_does_not_fit_the_reward_models_context_is_ruled_out_and_the_others_are_judged() -> None:
+    population, context = three((0.9, 0.5, 0.1))
+    whole = context.rewards_by["r"]
+
+    class Short:
+        name, price = "short", None
+
+        def rewards(self, solutions: Any) -> Any:
+            if any(s.steps[-1] == "1" for s in solutions):
+                raise ContextOverflow("too long")
+            return whole.rewards(solutions)
+
+        def close(self) -> None: ...
+
+    context = dataclasses.replace(context, rewards_by={"short": Short()})
+    assert prm()(population.items, context) == pytest.approx([math.log(0.9), -math.inf, math.log(0.1)])
+    assert any("reward model's context" in note for note in context.trace.notes)
 
 
 def test_scores_above_zero_have_no_odds() -> None:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ponder.core.context import Context
-from ponder.core.errors import InputError, PonderError
-from ponder.core.language import Solution
+from ponder.core.errors import ContextOverflow, InputError, PonderError
+from ponder.core.language import Rewards, Solution
 from ponder.core.problem import Candidate
 from ponder.core.stepwise import step_program
 from ponder.core.terms import OneOf, Range, registered
@@ -28,7 +28,8 @@ class prm(Scorer):
     """The log of what a process reward model says: the probability, in [0, 1], that the solution is right so far.
 
     `over` is how the steps make one score (Puri et al. 2025, section 3): that of the last step, the product or the smallest of all,
-    or "whole": all steps handed over as a single one. A candidate without a step scores 0, a weight of 1.
+    or "whole": all steps handed over as a single one. A candidate without a step scores 0, a weight of 1; one that does not fit the
+    reward model's context is ruled out, and a note says so.
     """
 
     model: Annotated[str, "which of the run's reward models judges; the first by default"] = ""
@@ -38,15 +39,30 @@ class prm(Scorer):
         prompt, _ = begin(context)
         steps = [_steps(c, context) for c in candidates]
         begun = [tuple(s) if self.over != "whole" else ("".join(s),) for s in steps if s]
-        found = context.rewards([Solution(prompt, s) for s in dict.fromkeys(begun)], self.model) if begun else []
+        found = _judged([Solution(prompt, s) for s in dict.fromkeys(begun)], self.model, context) if begun else []
         scores: dict[tuple[str, ...], float] = {}
         for solution, rewards in zip(dict.fromkeys(begun), found, strict=True):
+            if rewards is None:
+                scores[solution] = 0.0
+                continue
             values = np.asarray(rewards.values, dtype=np.float64)
             if values.shape != (len(solution),) or not np.all((values >= 0) & (values <= 1)):
                 raise PonderError(f"the reward model must give {len(solution)} probabilities, one a step; it gave {rewards.values!r:.200}")
             scores[solution] = float({"product": np.prod, "min": np.min}.get(self.over, lambda v: v[-1])(values))
         judged = iter(begun)
         return log([scores[next(judged)] if s else 1.0 for s in steps])
+
+
+def _judged(solutions: Sequence[Solution], model: str, context: Context) -> list[Rewards | None]:
+    """What the reward model says of solutions, None for those that do not fit its context: a batch that holds one is asked in halves."""
+    try:
+        return [*context.rewards(solutions, model)]
+    except ContextOverflow:
+        if len(solutions) == 1:
+            context.trace.note("a solution does not fit the reward model's context and was ruled out")
+            return [None]
+        half = len(solutions) // 2
+        return [*_judged(solutions[:half], model, context), *_judged(solutions[half:], model, context)]
 
 
 def _steps(candidate: Candidate, context: Context) -> list[str]:

@@ -7,10 +7,12 @@ from typing import Any
 
 from ponder.core.errors import InputError
 from ponder.core.reading import READERS
+from ponder.tasks.aiw import AIW
 from ponder.tasks.arithmetic import ARITHMETIC, TIMES_TABLES
 from ponder.tasks.base import Maker, Task, checked_options, closest, split_spec
 from ponder.tasks.gym import GYM
 from ponder.tasks.organisms import CHAIN, COUNTDOWN
+from ponder.tasks.procbench import PROCBENCH
 from ponder.tasks.rows import FILE, HUB, PUBLISHED
 
 __all__ = ["Task", "describe", "load", "names"]
@@ -20,6 +22,8 @@ _MAKERS: dict[str, Maker] = {
     "arithmetic": ARITHMETIC,
     "chain": CHAIN,
     "countdown": COUNTDOWN,
+    "aiw": AIW,
+    "procbench": PROCBENCH,
     **PUBLISHED,
     "gym": GYM,
     "file": FILE,

@@ -13,6 +13,7 @@ from string import ascii_uppercase
 
 from ponder.core.code_reading import read_code, read_literal
 from ponder.core.figures import after_equals, free_number, leading_number, numbers, stated_number
+from ponder.core.steps import read_steps
 
 Reader = Callable[[str, tuple[str, ...]], str | None]
 
@@ -307,5 +308,6 @@ READERS: dict[str, Reader] = {
     "text": read_text,
     "code": read_code,
     "literal": read_literal,
+    "steps": read_steps,
 }
 """Answer readers by name. A reader takes the text and the problem's choices."""

@@ -2,6 +2,7 @@
 
 from ponder.scorers.ask import judge, self_eval
 from ponder.scorers.base import Scorer
+from ponder.scorers.procedure import procedure
 from ponder.scorers.process import lookahead, odds, prm, raw
 from ponder.scorers.selfeval import win_or_tie
 from ponder.scorers.simple import likelihood, matches, random
@@ -15,6 +16,7 @@ __all__ = [
     "matches",
     "odds",
     "prm",
+    "procedure",
     "random",
     "raw",
     "self_eval",

@@ -167,7 +167,7 @@ def _hub(rest: str, options: dict[str, Any], limit: int | None, seed: int) -> Ta
         raise InputError("hub: needs a data set, as in hub:openai/gsm8k,config=main,split=test")
     split, config = options.pop("split", "test"), options.pop("config", None)
     folder = Path(rest).expanduser()
-    rows = _local_split(folder, split, config) if folder.is_dir() else _remote_split(rest, split, config)
+    rows = _local_split(folder, split, config) if folder.is_dir() else remote_split(rest, split, config)
     return from_rows(f"hub:{rest}", f"the {split} split of {rest}", rows, options, limit, seed)
 
 
@@ -183,7 +183,13 @@ def _local_split(folder: Path, split: str, config: str | None) -> list[Row]:
     return [row for path in chosen for row in read_rows(path)]
 
 
-def _remote_split(name: str, split: str, config: str | None) -> list[Row]:
+def remote_split(name: str, split: str, config: str | None) -> list[Row]:
+    """The rows of a split of a data set of the hub.
+
+    Raises:
+        MissingExtra: the hub's client is not installed.
+        InputError: the data set cannot be loaded.
+    """
     try:
         datasets = importlib.import_module("datasets")
     except ImportError as error:

@@ -6,6 +6,7 @@ from ponder.core.text import parse
 from ponder.methods.adaptive import adaptive_best_of_n, pruned_best_of_n
 from ponder.methods.gibbs import parallel_tempering, particle_gibbs
 from ponder.methods.named import METHODS, named
+from ponder.methods.resampling import resample_until_pass
 from ponder.methods.sampling import (
     adaptive_consistency,
     best_of_n,
@@ -37,6 +38,7 @@ __all__ = [
     "perplexity_consistency",
     "pruned_best_of_n",
     "repeated_sampling",
+    "resample_until_pass",
     "revisions",
     "rpc",
     "self_consistency",

@@ -3,6 +3,7 @@
 from ponder.core.algebra import until
 from ponder.core.stepwise import extend, loop, split, start
 from ponder.stages.ab_mcts import ab_mcts
+from ponder.stages.accept import accepted
 from ponder.stages.conditions import confident, reached, settled
 from ponder.stages.decide import abstain, argmax, distinct, draw, judged, prune, top, vote
 from ponder.stages.gibbs import gibbs
@@ -16,6 +17,7 @@ from ponder.stages.weigh import merge, resample, rescore, weigh
 __all__ = [
     "ab_mcts",
     "abstain",
+    "accepted",
     "argmax",
     "attempts",
     "confident",

@@ -105,6 +105,10 @@ class Pipes:
             os.close(fd)
 
 
+def _launch(line: list[str], stdin: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(line, stdin=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={}, cwd="/", start_new_session=True)
+
+
 class Box:
     """A sandbox with its first process waiting for runs. One run at a time.
 
@@ -117,11 +121,7 @@ class Box:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             line = command(as_root, next(_USERS) if as_root else 0)
-            self._process = _STARTER.submit(
-                lambda: subprocess.Popen(
-                    line, stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={}, cwd="/", start_new_session=True
-                )
-            ).result()
+            self._process = _STARTER.submit(_launch, line, theirs.fileno()).result()
         self._socket = ours
         self._socket.settimeout(_LONGEST_START)
         try:

@@ -16,7 +16,7 @@ from ponder.core.errors import InputError
 from ponder.sandbox.box import Box, mode
 from ponder.sandbox.contract import Check, Limits, Outcome, Raised, Status
 from ponder.sandbox.inside import wire
-from ponder.sandbox.names import named_in_tests, without_builtins
+from ponder.sandbox.names import named_in, without_builtins
 from ponder.sandbox.run import Ended, Run
 
 Calls = Sequence[tuple[str, tuple[Any, ...]]]
@@ -143,7 +143,7 @@ class _Job:
         return Outcome(status, Bubblewrap.name, tuple(self._passed), self._error, code.printed, tuple(self._values), seconds)
 
     def _run(self, code: Run) -> Status:
-        names = named_in_tests(self._check)
+        names = sorted(named_in(self._check.setup, *self._check.tests))
         code.send({"code": self._check.code, "names": names})
         reply = _dict(code.hear())
         if "raised" in reply:

@@ -6,15 +6,13 @@ import builtins
 import re
 from typing import Any
 
-from ponder.sandbox.contract import Check
-
 _NAME = re.compile(r"[^\W\d]\w*")
 _BUILTIN = frozenset(dir(builtins))
 
 
-def named_in_tests(check: Check) -> list[str]:
-    """All names in the tests and their setup, sorted: what to ask the code for."""
-    return sorted(name for name in set(_NAME.findall("\n".join([check.setup, *check.tests]))) if not name.startswith("__"))
+def named_in(*sources: str) -> set[str]:
+    """All names in some source, keywords too; none of the interpreter's own (`__builtins__`)."""
+    return {name for source in sources for name in _NAME.findall(source) if not name.startswith("__")}
 
 
 def without_builtins(defined: dict[str, Any]) -> dict[str, Any]:

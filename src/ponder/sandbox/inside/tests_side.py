@@ -36,7 +36,7 @@ def _error_of(source: str, names: dict[str, Any]) -> str | None:
 
 
 def _names(defined: dict[str, Any], ask: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
-    """What the tests see of the code: stubs of its functions, its plain values, and the standard modules that it imported, imported anew."""
+    """What the tests see of the code: stubs of its functions, its plain values, and its standard modules, imported anew."""
     names: dict[str, Any] = {"__name__": "__main__"}
     for name, what in defined.items():
         if "call" in what:

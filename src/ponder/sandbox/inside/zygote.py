@@ -6,6 +6,7 @@ orders on a socket that no child has, and hands each child fresh pipes. It drops
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -81,10 +82,8 @@ def _end_all(child: int) -> int:
     """Kill and reap everything else in the namespace; the child's exit status, negative for a signal."""
     status = 0
     while True:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(-1, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         try:
             pid, raw = os.waitpid(-1, 0)
         except ChildProcessError:

@@ -119,7 +119,7 @@ def coverage_plot(
             axes.plot(grid, law.predict(grid), "--", color=colour, lw=1.2, label=f"exp({law.a:.2f} k^{law.b:.2f})")
     axes.set_xscale("log")
     _log_axis(axes.xaxis)
-    axes.set_ylim(0, 1.02)
+    axes.set_ylim(min(0.0, *(float(np.min(curve.low)) for curve in curves.values())), 1.02)
     axes.set_xlabel("samples per problem, k")
     axes.set_ylabel(ylabel)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)

@@ -2,6 +2,7 @@
 
 from ponder.scorers.ask import judge, self_eval
 from ponder.scorers.base import Scorer
+from ponder.scorers.code_tests import tests
 from ponder.scorers.procedure import procedure
 from ponder.scorers.process import lookahead, odds, prm, raw
 from ponder.scorers.selfeval import win_or_tie
@@ -20,6 +21,7 @@ __all__ = [
     "random",
     "raw",
     "self_eval",
+    "tests",
     "weibull",
     "win_or_tie",
 ]

@@ -26,7 +26,7 @@ Seconds = Annotated[float, Range(0.01, 600), "the longest run of a program with 
 
 
 def program(problem: Problem, value: str) -> str:
-    """The whole program that an answer makes: behind the problem's prefix, on a line of its own unless it goes on with its last function."""
+    """The whole program that an answer makes: the problem's prefix, and the answer or the rest of the prefix's last function."""
     prefix = str(problem.data.get("prefix", ""))
     if not prefix:
         return value

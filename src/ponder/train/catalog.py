@@ -22,6 +22,7 @@ RECIPES = {
     "chain-selfeval": "judges:chain_selfeval",
     "chain-value": "judges:chain_value",
     "chain-revise": "revise:chain_revise",
+    "family": "family:counter",
 }
 """Recipe to its module in this package and its function there."""
 

@@ -68,6 +68,7 @@ class Trajectory:
         tokens: that the model wrote.
         finish: "stop", "length" or "cancelled", as of a completion.
         looped: whether a hint led to a result that it had led to before; no further hint was put in.
+        settled: how many parts there were when a hint last kept the model from stopping. What stands there is an answer already.
     """
 
     segments: tuple[Segment, ...]
@@ -76,6 +77,7 @@ class Trajectory:
     tokens: int = 0
     finish: str = "stop"
     looped: bool = False
+    settled: int = 0
 
     @property
     def text(self) -> str:
@@ -193,6 +195,7 @@ class _Stream:
     hint: str = ""
     looped: bool = False
     refused: bool = False
+    settled: int = 0
 
     def stops(self) -> tuple[str, ...]:
         """What ends the next piece: in code its end; in thought the beginning of code, and doubts where a hint may follow."""
@@ -244,7 +247,7 @@ class _Stream:
             self.seen.add((self.hint, text))
 
     def trajectory(self) -> Trajectory:
-        return Trajectory(tuple(self.segments), self.calls, self.hints, self.tokens, self.finish, self.looped)
+        return Trajectory(tuple(self.segments), self.calls, self.hints, self.tokens, self.finish, self.looped, self.settled)
 
     def _may_hint(self, where: str) -> bool:
         return where in self.plan.where and self.hints < self.plan.rounds and not self.looped
@@ -256,6 +259,8 @@ class _Stream:
             self._put("doubt")
 
     def _put(self, where: Literal["end", "doubt"]) -> None:
+        if where == "end":
+            self.settled = len(self.segments)
         texts = getattr(self.plan.hints, where)
         self.hint = texts[int(self._rng(where).integers(len(texts)))]
         self.hints += 1

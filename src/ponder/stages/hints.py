@@ -68,9 +68,14 @@ class hinted(Stage):
 
 
 def _candidate(parent: Candidate, stream: Trajectory, model: str, context: Context) -> Candidate:
-    """A stream as a candidate, a step for each part; one that the budget cut is unfinished and gives no answer."""
-    done = stream.finish != "cancelled"
-    read = re.sub(r"\S+\Z", "", stream.text) if stream.finish == "length" else stream.text
+    """A stream as a candidate, a step for each part. One that the budget cut answers what it had said when it was last about to stop; if it
+    never was, it is unfinished and gives no answer."""
+    read = stream.text
+    if stream.finish == "length":
+        read = re.sub(r"\S+\Z", "", read)
+    elif stream.finish == "cancelled":
+        read = "".join(s.text for s in stream.segments[: stream.settled])
+    done = bool(read) or stream.finish != "cancelled"
     return replace(
         parent,
         text=stream.text,

@@ -10,10 +10,13 @@ from ponder.core.reading import READERS
 from ponder.tasks.aiw import AIW
 from ponder.tasks.arithmetic import ARITHMETIC, TIMES_TABLES
 from ponder.tasks.base import Maker, Task, checked_options, closest, split_spec
+from ponder.tasks.code import CRUXEVAL, HUMANEVAL, MBPP
 from ponder.tasks.gym import GYM
+from ponder.tasks.mind_your_step import MIND_YOUR_STEP
 from ponder.tasks.organisms import CHAIN, COUNTDOWN
 from ponder.tasks.procbench import PROCBENCH
 from ponder.tasks.rows import FILE, HUB, PUBLISHED
+from ponder.tasks.self_invoking.task import HUMANEVAL_PRO
 
 __all__ = ["Task", "describe", "load", "names"]
 
@@ -23,8 +26,13 @@ _MAKERS: dict[str, Maker] = {
     "chain": CHAIN,
     "countdown": COUNTDOWN,
     "aiw": AIW,
+    **MIND_YOUR_STEP,
     "procbench": PROCBENCH,
+    "humaneval-pro": HUMANEVAL_PRO,
     **PUBLISHED,
+    "humaneval": HUMANEVAL,
+    "mbpp": MBPP,
+    "cruxeval": CRUXEVAL,
     "gym": GYM,
     "file": FILE,
     "hub": HUB,

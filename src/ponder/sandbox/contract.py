@@ -44,8 +44,10 @@ class Check:
     Attributes:
         code: a whole program. Its top level is run once.
         tests: pieces of trusted code, each of which passes if it raises nothing. They see the code's functions (as stubs that take and
-            give plain data: None, bool, int, float, complex, str, bytes, list, tuple, set, frozenset, dict of such) and its plain data.
-        setup: trusted code that is run before the tests, where they run.
+            give plain data: None, bool, int, float, complex, str, bytes, list, tuple, set, frozenset, dict of such) and its plain data, but
+            no name of it that hides a builtin, unless that is all they use of it. Lists, dicts and sets that a call changes are changed.
+        setup: trusted code that is run before the tests, where they run. What it defines hides names of the code: helper functions of
+            the tests belong here, lest the code bring its own.
     """
 
     code: str

@@ -22,16 +22,21 @@ from ponder.sandbox.inside import wire
 from ponder.sandbox.names import named_in, without_builtins
 from ponder.sandbox.screen import differs
 
-_PLAIN = """
-def _ponder_plain(value, depth=0):
+_PACK = """
+def _ponder_pack(value, depth=0):
     if value is None or isinstance(value, (bool, int, float, complex, str, bytes)):
-        return True
-    if depth > 100 or not isinstance(value, (list, tuple, set, frozenset, dict)):
-        return False
-    if isinstance(value, dict):
-        return all([_ponder_plain(k, depth + 1) and _ponder_plain(v, depth + 1) for k, v in value.items()])
-    return all([_ponder_plain(v, depth + 1) for v in value])
+        return value
+    if depth <= 100:
+        if isinstance(value, list):
+            return [_ponder_pack(v, depth + 1) for v in value]
+        if isinstance(value, dict):
+            return {'d': [[_ponder_pack(k, depth + 1), _ponder_pack(v, depth + 1)] for k, v in value.items()]}
+        for tag, kind in (('t', tuple), ('s', set), ('f', frozenset)):
+            if isinstance(value, kind):
+                return {tag: [_ponder_pack(v, depth + 1) for v in value]}
+    return {'not plain': 0}
 """
+"""Values leave the code's session packed, as in `wire`: as they are, sets of colliding numbers would take this process long to build."""
 _STUB = """
 def {name}(*args, **kwargs):
     value, changed = _ponder_call('{name}', args, kwargs)
@@ -46,7 +51,7 @@ def {name}(*args, **kwargs):
 """
 _CALL = """
 _ponder_value = {name}(*_ponder_args, **_ponder_kwargs)
-[_ponder_plain(_ponder_value), _ponder_value, _ponder_args, _ponder_kwargs]
+[_ponder_pack(_ponder_value), _ponder_pack(_ponder_args), _ponder_pack(_ponder_kwargs)]
 """
 _LACKING = (NotImplementedError, ImportError, AttributeError)
 """What Monty raises for want of a feature. A program may also raise them by its own fault; another sandbox can tell."""
@@ -163,7 +168,7 @@ class _Job:
             yield session
 
     def _run(self, code: Any) -> None:
-        self._feed(code, _PLAIN)
+        self._feed(code, _PACK)
         raised = self._feed(code, self._check.code)[1]
         if raised is not None:
             raise _Ended("failed", _line(raised))
@@ -194,9 +199,12 @@ class _Job:
         for name in named_in(self._check.setup, *self._check.tests) & named_in(self._check.code):
             if hasattr(builtins, name) and f"def {name}(" not in self._check.code:
                 continue
-            answer, raised = self._feed(code, f"[_ponder_plain({name}), {name}]")
-            if raised is None and _is_answer(answer, 2):
-                found[name] = (_plain(answer[1]),) if answer[0] is True else ()
+            packed, raised = self._feed(code, f"_ponder_pack({name})")
+            if raised is None:
+                try:
+                    found[name] = (wire.unpack(packed),)
+                except wire.NotPlain:
+                    found[name] = ()
         return found
 
     def _drive(self, tests: Any, source: str, code: Any, inputs: dict[str, Any] | None = None) -> BaseException | None:
@@ -208,6 +216,8 @@ class _Job:
                     if isinstance(state, self._monty.FunctionSnapshot) and state.function_name == "_ponder_call":
                         name, args, kwargs = state.args
                         value, raised, changed = self._call(code, name, args, kwargs)
+                        if isinstance(raised, wire.ENDS_LOOPS):
+                            raised = RuntimeError(_line(raised))
                         state = state.resume({"exception": raised} if raised is not None else {"return_value": [value, changed]})
                     else:
                         state = state.resume_auto()
@@ -222,11 +232,13 @@ class _Job:
         answer, raised = self._feed(code, _CALL.format(name=name), given)
         if raised is not None:
             return None, raised, []
-        if not _is_answer(answer, 4) or answer[0] is not True:
-            raise _Ended("unsupported", "Unsupported: a value that is not plain data")
-        after = [*enumerate(answer[2]), *answer[3].items()]
-        changed = [[place, now] for (place, now), was in zip(after, before, strict=True) if wire.pack(now) != was]
-        return _plain(answer[1]), None, changed
+        value, after, after_named = (wire.unpack(packed) for packed in answer)
+        changed = [
+            [place, now]
+            for (place, now), was in zip([*enumerate(after), *after_named.items()], before, strict=True)
+            if wire.pack(now) != was
+        ]
+        return value, None, changed
 
     def _feed(self, code: Any, source: str, inputs: dict[str, Any] | None = None) -> tuple[Any, BaseException | None]:
         """Run a piece in the code's session: its value, or what it raised."""
@@ -265,20 +277,6 @@ class _Job:
         if self._room > 0:
             self._printed.append(text[: self._room])
             self._room -= len(text)
-
-
-def _is_answer(answer: Any, length: int) -> bool:
-    """Whether what the code's session gave has the shape that was asked for."""
-    return type(answer) is list and len(answer) == length
-
-
-def _plain(value: Any) -> Any:
-    """A value of exact builtin types.
-
-    Raises:
-        NotPlain: if it is none.
-    """
-    return wire.unpack(wire.pack(value))
 
 
 def _line(raised: BaseException) -> str:

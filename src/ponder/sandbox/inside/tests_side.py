@@ -72,7 +72,7 @@ def _refill(container: Any, now: Any) -> None:
 
 def _exception(raised: dict[str, Any]) -> BaseException:
     kind = getattr(builtins, raised["kind"], None)
-    if not (isinstance(kind, type) and issubclass(kind, BaseException)):
+    if not (isinstance(kind, type) and issubclass(kind, BaseException)) or issubclass(kind, wire.ENDS_LOOPS):
         return RuntimeError(raised["line"])
     try:
         return kind(*wire.unpack(raised["args"]))

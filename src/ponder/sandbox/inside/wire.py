@@ -10,10 +10,13 @@ import json
 import os
 from typing import Any
 
-MAX_BYTES = 8 * 2**20
+MAX_BYTES = 4 * 2**20
 """The longest message."""
 MAX_DEPTH = 100
 """The deepest nesting of containers."""
+
+ENDS_LOOPS = (StopIteration, StopAsyncIteration, GeneratorExit)
+"""Exceptions that would end a loop of the tests in silence (`all(map(f, cases))`): a call that raises one raises RuntimeError instead."""
 
 _BASES = (bool, int, float, complex, str, bytes, list, tuple, set, frozenset, dict)
 
@@ -84,13 +87,29 @@ def _unpack(packed: Any) -> Any:
         return packed
     ((tag, body),) = packed.items()
     if tag == "d":
-        return {_unpack(key): _unpack(value) for key, value in body}
+        pairs = [(_unpack(key), _unpack(value)) for key, value in body]
+        _refuse_collisions([key for key, _ in pairs])
+        return dict(pairs)
     if tag in ("t", "s", "f"):
-        return {"t": tuple, "s": set, "f": frozenset}[tag](_unpack(item) for item in body)
+        items = [_unpack(item) for item in body]
+        if tag != "t":
+            _refuse_collisions(items)
+        return {"t": tuple, "s": set, "f": frozenset}[tag](items)
     if tag == "c":
         real, imaginary = body
         return complex(float(_unpack(real)), float(_unpack(imaginary)))
     return {"i": lambda: int(body, 16), "x": lambda: float(body), "b": lambda: bytes.fromhex(body)}[tag]()
+
+
+def _refuse_collisions(keys: list[Any]) -> None:
+    """Refuse keys made to collide: hashing them takes time that grows with the square of their number.
+
+    Raises:
+        NotPlain: if more than a hundred have the same hash.
+    """
+    hashes = sorted(hash(key) for key in keys)
+    if any(a == b for a, b in zip(hashes, hashes[100:], strict=False)):
+        raise NotPlain("over a hundred keys of a set or dict have the same hash")
 
 
 def to_bytes(message: Any) -> bytes:

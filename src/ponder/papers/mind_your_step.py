@@ -1,0 +1,224 @@
+"""Reproduction: Mind your step (by step) (Liu et al. 2024, arXiv 2410.21333)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ponder.bench.conditions import COT, DIRECT, Condition, Outcomes, PairedReport, ThinkGate, compare_conditions, paired, under
+from ponder.bench.ranking import auroc
+from ponder.bench.share_plot import shares_plot
+from ponder.bench.stats import Interval, wilson
+from ponder.core.seeds import generator
+from ponder.lm.load import DEFAULT, load
+from ponder.papers.report import Check, Report, Table
+from ponder.pull import SOURCES
+from ponder.tasks import Task
+from ponder.tasks import load as load_task
+from ponder.tasks.mind_your_step.exceptions import memoriser, rule_follower, run_passes, vehicles
+from ponder.tasks.mind_your_step.glasses import equal_fill, spill_angle
+from ponder.tasks.mind_your_step.grammar import chunk_overlap
+from ponder.tasks.mind_your_step.readout import above_median, implicit, verbal
+
+SLUG = "mind-your-step"
+TITLE = "Mind your step (by step): chain of thought can reduce performance on tasks where thinking makes humans worse"
+CLAIM = (
+    "On some tasks where talking it through hurts people, chain of thought hurts models too: learning artificial grammars, recognising "
+    "faces, classifying with exceptions. What a model shows without words it can lose when it has to say it."
+)
+OTHERS = ("vehicle-exceptions", "inconsistency", "tilted-glasses", "feature-preference")
+LEAST_AUC, LEAST_LOSS = 0.65, 0.10
+UNTESTED = (
+    "the paper's headline, direct answers against chain of thought of models that can do the tasks (GPT-4o and o1-preview, -36 points); "
+    "an organism trained for both modes; photographs of faces (the task `faces` is a drawn stand-in); a model that learns over many passes."
+)
+NOTES = (
+    "A model of 135 million weights is below the effect's range: asked in words it is at chance with and without thinking, so a drop from "
+    "thinking cannot be seen. What it shows is implicit against verbal knowledge of the same grammars.",
+    "The implicit readout is the mean log-probability of a string as one more line below those shown. The share of its pairs of "
+    "neighbouring letters that occur in those shown is a baseline without a model, and a strong one.",
+    "Answers that cannot be read count as wrong in accuracies, and are left out of the difference over read answers.",
+)
+
+
+@dataclass(frozen=True)
+class Grammars:
+    """What a model made of artificial grammars; arrays of shape (items,).
+
+    Attributes:
+        task: the items.
+        member: the truth.
+        implicit, verbal, overlap: readouts: string likelihood, yes against no, share of known letter pairs.
+        direct, cot: what was answered.
+    """
+
+    task: Task
+    member: np.ndarray
+    implicit: np.ndarray
+    verbal: np.ndarray
+    overlap: np.ndarray
+    direct: Outcomes
+    cot: Outcomes
+
+
+def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
+    """Exact checks of the tasks, and implicit against verbal knowledge of SmolLM2 if its file is here.
+
+    Args:
+        quick: 2 grammars instead of 12, shorter chains of thought, and none of the other tasks.
+        seed: of tasks and draws.
+        out: a folder for the figure, accuracy by how it is asked; none is drawn without it.
+    """
+    began = time.perf_counter()
+    checks = [passes_check(seed), glasses_check(seed)]
+    tables: list[Table] = []
+    figures: tuple[Path, ...] = ()
+    untested = UNTESTED
+    if not quick or SOURCES[DEFAULT].path.exists():
+        found = ask_grammars(2 if quick else 12, 96 if quick else COT.max_tokens, seed)
+        checks += grammar_checks(found)
+        tables += [readout_table(found), condition_table({"artificial-grammar": paired(found.direct, found.cot)})]
+        if not quick:
+            reports = {name: compare_conditions(load_task(name, limit=40, seed=seed), load(DEFAULT), seed=seed) for name in OTHERS}
+            tables.append(condition_table(reports | {"artificial-grammar": paired(found.direct, found.cot)}))
+        if out is not None:
+            shares = {name: [share] for name, share in accuracies(found).items()}
+            title = f"Artificial grammars: what {DEFAULT} knows, and what it says"
+            figures = (shares_plot(shares, ["accuracy"], out / "accuracy", title, line=0.5)[1],)
+    else:
+        checks.append(baseline_check(seed))
+        untested = f"{DEFAULT}, whose file is not here (`ponder pull {DEFAULT}` fetches it); {UNTESTED}"
+    return Report(
+        SLUG,
+        TITLE,
+        CLAIM,
+        tuple(checks),
+        untested=untested,
+        tables=tuple(tables),
+        figures=figures,
+        notes=NOTES,
+        seed=seed,
+        quick=quick,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def passes_check(seed: int) -> Check:
+    """Two learners whose passes are known: by plates, and by the rule alone."""
+    rng = generator(seed, ("papers", SLUG, "passes"))
+    lists = [vehicles(rng) for _ in range(240)]
+    plates = {run_passes(listed, memoriser, rng).count for listed in lists}
+    rule = [run_passes(listed, rule_follower, rng) for listed in lists]
+    said = f"{sorted(plates)} / {sorted({r.count for r in rule})} at {sorted({a for r in rule for a in r.accuracy})}"
+    return Check(
+        "passes over 240 lists: remembering plates / the rule alone", said, "[2] / [15] at [0.8]", said == "[2] / [15] at [0.8]", False
+    )
+
+
+def glasses_check(seed: int) -> Check:
+    """Glasses filled by the formula spill at one angle."""
+    rng, worst = generator(seed, ("papers", SLUG, "glasses")), 0.0
+    for _ in range(1000):
+        width, other, fill = rng.uniform(4, 8), rng.uniform(4, 8), rng.uniform(8, 10)
+        worst = max(worst, abs(spill_angle(10, width, fill) - spill_angle(10, other, equal_fill(10, width, fill, other))))
+    return Check("1000 pairs of glasses: largest difference of spill angles", worst, "below 1e-9", worst < 1e-9, False)
+
+
+def ask_grammars(grammars: int, max_tokens: int, seed: int) -> Grammars:
+    """All readouts and answers of the default model on so many grammars."""
+    task, lm = load_task(f"artificial-grammar:grammars={grammars}", seed=seed), load(DEFAULT)
+    return Grammars(
+        task,
+        np.array([task.gold(p) == "yes" for p in task.problems]),
+        implicit(lm, task.problems),
+        verbal(lm, task.problems),
+        overlaps(task),
+        under(task, lm, DIRECT, seed),
+        under(task, lm, Condition("cot", max_tokens), seed),
+    )
+
+
+def overlaps(task: Task) -> np.ndarray:
+    """The baseline without a model."""
+    return np.array([chunk_overlap(p.data["string"], p.data["study"]) for p in task.problems])
+
+
+def accuracies(found: Grammars) -> dict[str, Interval]:
+    """Accuracy by how the same strings are asked about; readouts are cut at the median of their grammar."""
+    problems, member = found.task.problems, found.member
+    right = {
+        "letter pairs, no model": above_median(found.overlap, problems) == member,
+        "implicit": above_median(found.implicit, problems) == member,
+        "verbal, yes against no": above_median(found.verbal, problems) == member,
+        "verbal, direct": found.direct.correct,
+        "verbal, thinking": found.cot.correct,
+    }
+    return {name: wilson(int(hits.sum()), len(hits)) for name, hits in right.items()}
+
+
+def by_grammar(readout: np.ndarray, found: Grammars) -> list[float]:
+    """AUROC of a readout within each grammar."""
+    grammars = np.array([p.data["grammar"] for p in found.task.problems])
+    return [auroc(readout[grammars == g], found.member[grammars == g]) for g in sorted(set(grammars.tolist()))]
+
+
+def grammar_checks(found: Grammars) -> list[Check]:
+    """Implicit knowledge is there, and is lost in words: by the thresholds that were set before."""
+    auc, shares = float(np.mean(by_grammar(found.implicit, found))), accuracies(found)
+    lost = shares["implicit"].value - shares["verbal, thinking"].value
+    read = ~found.cot.unread
+    readable = f"{found.cot.correct[read].mean():.2f} over the {read.mean():.0%} that can be read" if read.any() else "none can be read"
+    return [
+        Check(
+            f"{DEFAULT}: AUROC of the implicit readout, mean over grammars", auc, "at least .65; .75 to .85 was foreseen", auc >= LEAST_AUC
+        ),
+        Check(
+            f"{DEFAULT}: accuracy of the implicit readout less that of thinking",
+            f"{lost:.3f} ({shares['implicit']} less {shares['verbal, thinking']}; thinking is {readable})",
+            "at least .10",
+            lost >= LEAST_LOSS,
+        ),
+    ]
+
+
+def baseline_check(seed: int) -> Check:
+    """Without a model: strings can be told apart by what was shown."""
+    task = load_task("artificial-grammar", seed=seed)
+    auc = auroc(overlaps(task), np.array([task.gold(p) == "yes" for p in task.problems]))
+    return Check("AUROC of the share of known letter pairs, no model", auc, "at least .8: the shown strings tell", auc >= 0.8)
+
+
+def readout_table(found: Grammars) -> Table:
+    """Every way to read the same knowledge."""
+    shares = accuracies(found)
+    readouts = {"letter pairs, no model": found.overlap, "implicit": found.implicit, "verbal, yes against no": found.verbal}
+    rows = []
+    for name, share in shares.items():
+        each = by_grammar(readouts[name], found) if name in readouts else []
+        rows.append((name, str(share), f"{np.mean(each):.3f} ({min(each):.2f} to {max(each):.2f})" if each else None))
+    title = f"{DEFAULT} on {len({p.data['grammar'] for p in found.task.problems})} grammars x 44 strings"
+    return Table(title, ("asked by", "accuracy", "AUROC, mean over grammars"), tuple(rows))
+
+
+def condition_table(reports: dict[str, PairedReport]) -> Table:
+    """Direct answers against thinking on the same items, and what a gate makes of it."""
+    gate = ThinkGate.fit(reports)
+    rows = tuple(
+        (
+            name,
+            r.n,
+            *(str(a) for a in r.accuracy),
+            str(r.delta),
+            f"{r.p:.2g}",
+            "{:.2f} / {:.2f}".format(*r.unread),
+            f"{r.delta_read[0]} (n={r.delta_read[1]})" if r.delta_read else None,
+            "{:.0f} / {:.0f}".format(*r.tokens),
+            gate.decide(name),
+        )
+        for name, r in reports.items()
+    )
+    columns = ("task", "n", "direct", "thinking", "delta", "McNemar p", "unread", "delta, both read", "tokens", "gate")
+    return Table(f"{DEFAULT}: direct answers against thinking, temperature 0", columns, rows)

@@ -67,7 +67,8 @@ def problem_table(seed: int) -> Table:
     """The shipped organism on the problems themselves, drawn at temperature 1."""
     rows = []
     for family in FAMILIES:
-        asked = repeated(load_task(f"aiw:family={family},prompt=plain"), load("organism:family"), 30, sampling=Sampling(1.0, 4), seed=seed)
+        task = load_task(f"aiw:family={family},prompt=plain,parser=number")
+        asked = repeated(task, load("organism:family"), 30, sampling=Sampling(1.0, 4), seed=seed)
         rates = (f"{t.correct / t.n:.2f}" for t in asked)
         rows.append((family, *rates, str(wilson(sum(t.correct for t in asked), sum(t.n for t in asked)))))
     columns = ("family", "V1", "V2", "V3", "V4", "all")

@@ -144,13 +144,15 @@ def _aiw(rest: str, options: dict[str, Any], limit: int | None, seed: int) -> Ta
             problems.append(problem)
             answers[problem.id] = str(FAMILIES[family].solve(variation.numbers))
     parser: Any = options["parser"]
-    parse_answer("", parser)
+    if parser != "number":
+        parse_answer("", parser)
 
     def grade(problem: Problem, value: str | None, text: str) -> float:
-        parsed = (
-            parse_expression(text or value or "") if problem.data["family"] == "param" else parse_answer(text, parser) if text else value
-        )
-        return float(parsed == answers[problem.id])
+        if problem.data["family"] == "param":
+            value = parse_expression(text or value or "")
+        elif text and parser != "number":
+            value = parse_answer(text, parser)
+        return float(value == answers[problem.id])
 
     kept = tuple(problems[:limit])
     return Task("", AIW.about, kept, {p.id: answers[p.id] for p in kept}, grader=grade)
@@ -166,6 +168,9 @@ AIW = Maker(
         "n": (20, "how many drawn variations of each family"),
         "high": (8, "the largest drawn number"),
         "distractor": (0, "1 puts a sentence with a number before each problem that has nothing to do with it"),
-        "parser": ("official", "official, or strict: only a number directly behind the last 'answer:' counts"),
+        "parser": (
+            "official",
+            "official, the paper's; strict: only a number directly behind the last 'answer:' counts; number: as other tasks read one",
+        ),
     },
 )

@@ -186,6 +186,9 @@ def test_answers_are_graded_by_the_parser_that_is_asked_for() -> None:
         assert (official.grade(problem, None, text), strict.grade(problem, None, text)) == credits_
     assert official.grade(problem, "7") == 1
     assert official.grade(problem, None) == 0
+    number = load("aiw:parser=number")
+    assert number.grade(problem, problem.read("07"), "07") == 1
+    assert official.grade(problem, problem.read("07"), "07") == 0
     letters = load("aiw:family=param")
     assert letters.grade(letters.problems[1], None, "### Answer: 1 + M") == 1
     assert letters.grade(letters.problems[1], None, "### Answer: M") == 0

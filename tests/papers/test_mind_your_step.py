@@ -1,0 +1,63 @@
+"""The mind-your-step reproduction: its parts on imitations whose results are known, and a quick run without a language model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ponder.bench.conditions import Outcomes, paired
+from ponder.papers.mind_your_step import SLUG, Grammars, accuracies, condition_table, grammar_checks, overlaps, readout_table, reproduce
+from ponder.tasks import load
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PONDER_HOME", str(tmp_path / "home"))
+
+
+def test_a_quick_run_without_a_model_says_what_it_left_out() -> None:
+    report = reproduce(quick=True, seed=0)
+    assert report.slug == SLUG
+    assert all(c.passed for c in report.checks)
+    assert report.verdict == "partly"
+    assert "smollm2, whose file is not here" in report.untested
+
+
+def answers(task, correct: np.ndarray, unread: np.ndarray) -> Outcomes:
+    n = len(correct)
+    return Outcomes(tuple(p.id for p in task.problems), correct & ~unread, unread, np.zeros(n, bool), np.full(n, 7))
+
+
+def known(noise: float) -> Grammars:
+    """A model that knows members up to noise, says no to everything, and when it thinks is readable one time in five."""
+    task = load("artificial-grammar:grammars=3")
+    member = np.array([task.gold(p) == "yes" for p in task.problems])
+    rng = np.random.default_rng(0)
+    readout = member + noise * rng.normal(size=len(member))
+    never, fifth = np.zeros(len(member), bool), np.arange(len(member)) % 5 > 0
+    direct, cot = answers(task, ~member, never), answers(task, rng.random(len(member)) < 0.5, fifth)
+    return Grammars(task, member, readout, rng.normal(size=len(member)), overlaps(task), direct, cot)
+
+
+def test_gates_of_implicit_knowledge() -> None:
+    found = known(0.3)
+    assert [c.passed for c in grammar_checks(found)] == [True, True]
+    shares = accuracies(found)
+    assert shares["implicit"].value > 0.9
+    assert shares["verbal, direct"].value == 0.5
+    assert shares["verbal, thinking"].value < 0.2
+    assert "20% that can be read" in str(grammar_checks(found)[1].measured)
+    assert not grammar_checks(known(100.0))[0].passed
+
+
+def test_tables_tell_unread_answers_apart() -> None:
+    found = known(0.3)
+    assert len(readout_table(found).rows) == 5
+    report = paired(found.direct, found.cot)
+    (row,) = condition_table({"artificial-grammar": report}).rows
+    assert row[6] == "0.00 / 0.80"
+    assert report.delta_read is not None
+    assert abs(report.delta_read[0].value) < 0.35
+    assert row[-1] == "direct"

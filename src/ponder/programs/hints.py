@@ -41,7 +41,7 @@ HINTS: dict[str, Hints] = {
     ),
     "code": _both("before I hand this in, I run my function on the examples of the task and print what it gives beside what is expected."),
     "again": Hints(("\n\nWait, let me look at this again.",), (" let me look at this again.",), opens=False),
-    "products": Hints((". Wait, maybe using python ",), (" maybe using python ",), opens=False),
-    "products-again": Hints((". Wait, let me look at this again. ",), (" let me look at this again. ",), opens=False),
+    "products": Hints((" Wait, use python ",), (" use python ",), opens=False),
+    "products-again": Hints((" Wait, look again ",), (" look again ",), opens=False),
 }
 """Libraries by name. "again" is a placebo without a tool; the last two are for the organism `products`."""

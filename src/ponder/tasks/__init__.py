@@ -15,6 +15,7 @@ from ponder.tasks.gym import GYM
 from ponder.tasks.mind_your_step import MIND_YOUR_STEP
 from ponder.tasks.organisms import CHAIN, COUNTDOWN
 from ponder.tasks.procbench import PROCBENCH
+from ponder.tasks.products import PRODUCTS
 from ponder.tasks.rows import FILE, HUB, PUBLISHED
 from ponder.tasks.self_invoking.task import HUMANEVAL_PRO
 
@@ -28,6 +29,7 @@ _MAKERS: dict[str, Maker] = {
     "aiw": AIW,
     **MIND_YOUR_STEP,
     "procbench": PROCBENCH,
+    "products": PRODUCTS,
     "humaneval-pro": HUMANEVAL_PRO,
     **PUBLISHED,
     "humaneval": HUMANEVAL,

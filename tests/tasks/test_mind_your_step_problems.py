@@ -310,7 +310,7 @@ def test_faces_are_told_apart_by_looking_and_not_by_words() -> None:
         ("vehicle-exceptions:n=0", "n must be between"),
         ("inconsistency:n=3", "must be even"),
         ("tilted-glasses:n=1001", "n must be between"),
-        ("feature-preference:features=3", "features between 4 and 20"),
+        ("feature-preference:features=3", "features must be between 4 and 20"),
         ("faces:n=0", "n must be between"),
         ("face", "did you mean 'faces'"),
     ],

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from ponder.core.errors import InputError
 from ponder.core.language import LM, Message, Request, Sampling
 from ponder.core.problem import Problem
 from ponder.core.reading import READERS
 from ponder.core.seeds import derive, generator
 from ponder.tasks.base import Maker, Task
+from ponder.tasks.mind_your_step.drawn import drawn_task
 
 SIZE, EXCEPTIONS, PASSES = 10, 2, 15
 FEATURES = (("engine", "petrol", "electric"), ("colour", "white", "grey"), ("doors", "two", "four"), ("roof", "fixed", "open"))
@@ -144,24 +144,16 @@ def chat(lm: LM, think: bool, seed: int = 0, max_tokens: int | None = None) -> P
 
 
 def _make(rest: str, options: dict[str, Any], limit: int | None, seed: int) -> Task:
-    n = options["n"]
-    if not 1 <= n <= 2400:
-        raise InputError(f"{KIND}: n must be between 1 and 2400, not {n}")
-    problems: list[Problem] = []
-    answers: dict[str, str] = {}
-    for number in range(min(n, limit or n)):
+    def one(number: int) -> tuple[Problem, str]:
         rng = generator(seed, ("tasks", KIND, number))
         listed = vehicles(rng)
         asked = listed[int(rng.integers(SIZE))]
         told = "\n".join(f"{v}: class {v.label}" for v in listed)
         question = f"These vehicles and their classes are known:\n{told}\n\nOne of them comes by again: {asked}.\nWhich class is it?"
         exception = "AB"[asked.features[0]] != asked.label
-        problem = Problem(
-            question, id=f"{seed}-{number}", choices=("class A", "class B"), reads="choice", data={"kind": KIND, "exception": exception}
-        )
-        problems.append(problem)
-        answers[problem.id] = asked.label
-    return Task("", VEHICLE_EXCEPTIONS.about, tuple(problems), answers, guess=0.5)
+        return Problem(question, choices=("class A", "class B"), reads="choice", data={"exception": exception}), asked.label
+
+    return drawn_task(VEHICLE_EXCEPTIONS.about, one, kind=KIND, n=options["n"], most=2400, limit=limit, seed=seed, guess=0.5)
 
 
 VEHICLE_EXCEPTIONS = Maker(

@@ -11,16 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from ponder.core.errors import InputError
 from ponder.core.problem import Problem
 from ponder.core.seeds import generator
 from ponder.tasks.base import Maker, Task
+from ponder.tasks.mind_your_step.drawn import drawn_task
 
 HEIGHT, WIDTH = 13, 17
 MEASURES = ("head width", "eye distance", "eye height", "nose length", "mouth width")
 LEVELS = ((4, 5, 6, 7), (1, 2, 3, 4), (3, 4, 5, 6), (1, 2, 3, 4), (1, 2, 3, 4))
 """The four sizes of each measure; the lower two are called small and the upper two large."""
-CANDIDATES = 5
+LETTERS = "ABCDE"
+CANDIDATES = len(LETTERS)
 KIND = "faces"
 
 
@@ -64,23 +65,19 @@ def nearest(target: np.ndarray, candidates: list[np.ndarray]) -> int:
 
 
 def _make(rest: str, options: dict[str, Any], limit: int | None, seed: int) -> Task:
-    n = options["n"]
-    if not 1 <= n <= 1000:
-        raise InputError(f"{KIND}: n must be between 1 and 1000, not {n}")
-    problems: list[Problem] = []
-    answers: dict[str, str] = {}
-    for number in range(min(n, limit or n)):
+    def one(number: int) -> tuple[Problem, str]:
         rng = generator(seed, ("tasks", KIND, number))
         target, listed = faces(rng)
         shown = draw(target)
         shown[int(rng.integers(HEIGHT)), int(rng.integers(WIDTH))] ^= 1  # so that looking is more than comparing texts
-        options_ = "\n\n".join(f"{'ABCDE'[i]}:\n{text(draw(face))}" for i, face in enumerate(listed))
-        question = f"This face was seen, drawn in characters, with one speck of dirt:\n{text(shown)}\n\nWhich of these is it?\n\n{options_}"
-        names = tuple(f"Face {letter}" for letter in "ABCDE")
-        problem = Problem(question, id=f"{seed}-{number}", choices=names, reads="choice", data={"kind": KIND, "words": words(target)})
-        problems.append(problem)
-        answers[problem.id] = "ABCDE"[listed.index(target)]
-    return Task("", FACES.about, tuple(problems), answers, guess=0.2)
+        candidates = "\n\n".join(f"{letter}:\n{text(draw(face))}" for letter, face in zip(LETTERS, listed, strict=True))
+        question = (
+            f"This face was seen, drawn in characters, with one speck of dirt:\n{text(shown)}\n\nWhich of these is it?\n\n{candidates}"
+        )
+        names = tuple(f"Face {letter}" for letter in LETTERS)
+        return Problem(question, choices=names, reads="choice", data={"words": words(target)}), LETTERS[listed.index(target)]
+
+    return drawn_task(FACES.about, one, kind=KIND, n=options["n"], most=1000, limit=limit, seed=seed, guess=1 / CANDIDATES)
 
 
 FACES = Maker("a stand-in for photographs: which of five drawn faces of one description was seen?", _make, {"n": (100, "how many faces")})

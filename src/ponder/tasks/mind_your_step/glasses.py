@@ -7,12 +7,14 @@ tan(angle) = 2 (H - h) / W: the surface turns about the middle of the water. Bel
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 from ponder.core.errors import InputError
 from ponder.core.problem import Problem
 from ponder.core.seeds import generator
 from ponder.tasks.base import Maker, Task
+from ponder.tasks.mind_your_step.drawn import drawn_task
 
 KIND = "tilted-glasses"
 
@@ -48,16 +50,8 @@ def equal_fill(height: float, width: float, fill: float, other_width: float) -> 
 
 
 def _make(rest: str, options: dict[str, Any], limit: int | None, seed: int) -> Task:
-    n = options["n"]
-    if not 1 <= n <= 1000:
-        raise InputError(f"{KIND}: n must be between 1 and 1000, not {n}")
-    problems: list[Problem] = []
-    answers: dict[str, str] = {}
-    for number in range(min(n, limit or n)):
-        problem, gold = _one(seed, number)
-        problems.append(problem)
-        answers[problem.id] = gold
-    return Task("", TILTED_GLASSES.about, tuple(problems), answers, guess=0.25)
+    one = partial(_one, seed)
+    return drawn_task(TILTED_GLASSES.about, one, kind=KIND, n=options["n"], most=1000, limit=limit, seed=seed, guess=0.25)
 
 
 def _one(seed: int, number: int) -> tuple[Problem, str]:
@@ -85,8 +79,7 @@ def _one(seed: int, number: int) -> tuple[Problem, str]:
             f"The second is {other} mm wide. Both are slowly tilted side by side. To which level must the second be filled so that both "
             "begin to spill at the same angle?"
         )
-        problem = Problem(question, id=f"{seed}-{number}", choices=choices, reads="choice", data={"kind": KIND})
-        return problem, "ABCD"[order.index(0)]
+        return Problem(question, choices=choices, reads="choice"), "ABCD"[order.index(0)]
 
 
 TILTED_GLASSES = Maker(

@@ -16,6 +16,7 @@ from ponder.core.errors import InputError
 from ponder.core.problem import Problem
 from ponder.core.seeds import generator
 from ponder.tasks.base import Maker, Task
+from ponder.tasks.mind_your_step.drawn import drawn_task
 
 KIND = "inconsistency"
 Quantifier = Literal["every", "some", "no"]
@@ -83,27 +84,23 @@ def settled_pairs() -> tuple[list[tuple[Statement, Statement]], list[tuple[State
 
 def _make(rest: str, options: dict[str, Any], limit: int | None, seed: int) -> Task:
     n = options["n"]
-    if not 2 <= n <= 4000 or n % 2:
-        raise InputError(f"{KIND}: n must be even and between 2 and 4000, not {n}")
+    if n % 2:
+        raise InputError(f"{KIND}: n must be even, not {n}: each pair is asked about twice")
     sides = settled_pairs()
-    problems: list[Problem] = []
-    answers: dict[str, str] = {}
-    for number in range(min(n, limit or n)):
+
+    def one(number: int) -> tuple[Problem, str]:
         pair, asked = divmod(number, 2)
         rng = generator(seed, ("tasks", KIND, pair))
-        # Each pair is asked about twice, whether it fits and whether it contradicts itself; half of all pairs are consistent.
         fits = pair % 2 == 0
         side = sides[0 if fits else 1]
         a, b = side[int(rng.integers(len(side)))]
         words = tuple(group[int(rng.integers(len(group)))] for group in (NOUNS, SECOND, THIRD))
         question = "Do these two statements contradict each other?" if asked else "Can these two statements both be true?"
         text = f"1. {a.text(*words)}\n2. {b.text(*words)}\n\n{question}"
-        problem = Problem(
-            text, id=f"{seed}-{pair}-{asked}", reads="boolean", data={"kind": KIND, "asks": "contradiction" if asked else "fit"}
-        )
-        problems.append(problem)
-        answers[problem.id] = "yes" if fits != bool(asked) else "no"
-    return Task("", INCONSISTENCY.about, tuple(problems), answers, guess=0.5)
+        data = {"asks": "contradiction" if asked else "fit"}
+        return Problem(text, reads="boolean", data=data), "yes" if fits != bool(asked) else "no"
+
+    return drawn_task(INCONSISTENCY.about, one, kind=KIND, n=n, most=4000, limit=limit, seed=seed, guess=0.5)
 
 
 INCONSISTENCY = Maker(

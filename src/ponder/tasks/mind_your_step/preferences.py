@@ -15,6 +15,7 @@ from ponder.core.errors import InputError
 from ponder.core.problem import Problem
 from ponder.core.seeds import generator
 from ponder.tasks.base import Maker, Task
+from ponder.tasks.mind_your_step.drawn import drawn_task
 
 PLACES = ("kitchen", "bathroom", "bedroom", "living room", "hallway", "balcony", "cellar", "staircase", "entrance", "study")
 ASPECTS = (
@@ -76,12 +77,11 @@ def describe(features: Sequence[int], phrasings: np.ndarray) -> str:
 
 
 def _make(rest: str, options: dict[str, Any], limit: int | None, seed: int) -> Task:
-    n, features = options["n"], options["features"]
-    if not 1 <= n <= 3000 or not 4 <= features <= 20:
-        raise InputError(f"{KIND}: n must be between 1 and 3000 and features between 4 and 20, not {n} and {features}")
-    problems: list[Problem] = []
-    answers: dict[str, str] = {}
-    for number in range(min(n, limit or n)):
+    features = options["features"]
+    if not 4 <= features <= 20:
+        raise InputError(f"{KIND}: features must be between 4 and 20, not {features}")
+
+    def one(number: int) -> tuple[Problem, str]:
         band = list(BANDS)[number % len(BANDS)]
         chosen, phrasings = choice(generator(seed, ("tasks", KIND, features, number)), band, features)
         question = (
@@ -89,10 +89,9 @@ def _make(rest: str, options: dict[str, Any], limit: int | None, seed: int) -> T
             "features that are neither do not matter. Which apartment is the best?"
         )
         names = tuple(f"Apartment {letter}" for letter in "ABCD")
-        problem = Problem(question, id=f"{seed}-{number}", choices=names, reads="choice", data={"kind": KIND, "band": band})
-        problems.append(problem)
-        answers[problem.id] = "ABCD"[int(scores(phrasings).argmax())]
-    return Task("", FEATURE_PREFERENCE.about, tuple(problems), answers, guess=0.25)
+        return Problem(question, choices=names, reads="choice", data={"band": band}), "ABCD"[int(scores(phrasings).argmax())]
+
+    return drawn_task(FEATURE_PREFERENCE.about, one, kind=KIND, n=options["n"], most=3000, limit=limit, seed=seed, guess=0.25)
 
 
 FEATURE_PREFERENCE = Maker(

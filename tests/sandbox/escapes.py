@@ -1,7 +1,7 @@
 """Programs that try to get out of a sandbox, to break it, or to pass a test that they should fail.
 
-Each says ESCAPED where it got what it must not get. In a program, @FILE@ is a file outside with a secret, @DIR@ its folder, @PORT@ a port that
-somebody listens to on this machine, @PID@ the process of the tests; the environment outside has PONDER_SECRET.
+Each says ESCAPED where it got what it must not get. In a program, @FILE@ is a file outside with a secret, @DIR@ its folder, @PORT@ a port
+that somebody listens to on this machine, @PID@ the process of the tests; the environment outside has PONDER_SECRET.
 """
 
 from __future__ import annotations
@@ -25,17 +25,23 @@ class Escape:
         test: that it must not pass.
         control: how it succeeds where nothing stops it, which the tests also try: by saying so, or by passing the test in an interpreter
             that it shares with it; None where trying would harm, or needs rights.
+        endless: whether it means to run until it is stopped.
     """
 
     name: str
     code: str
     test: str = TEST
     control: Literal["says", "passes"] | None = None
+    endless: bool = False
 
     @property
     def program(self) -> str:
         """The code, with a wrong `f` if it has none."""
         return self.code if "def f(" in self.code or "\nf = " in self.code else self.code + WRONG
+
+
+def _endless(name: str, code: str) -> Escape:
+    return Escape(name, code, endless=True)
 
 
 def _says(name: str, code: str) -> Escape:
@@ -47,11 +53,43 @@ def _passes(name: str, code: str, test: str = TEST) -> Escape:
 
 
 NETWORK = [
-    _says("network: connect", "import socket\nsocket.create_connection(('127.0.0.1', @PORT@), 1)\nprint('ESCAPED')"),
-    _says("network: http", "import urllib.request\nurllib.request.urlopen('http://127.0.0.1:@PORT@/', timeout=1)\nprint('ESCAPED')"),
-    _says("network: datagram", "import socket\nsocket.socket(2, 2).sendto(b'x', ('127.0.0.1', @PORT@))\nprint('ESCAPED')"),
-    _says("network: listen", "import socket\ns = socket.socket()\ns.bind(('127.0.0.1', 0))\ns.listen()\nprint('ESCAPED')"),
-    _says("network: unix socket", "import socket\nsocket.socket(socket.AF_UNIX).connect('@DIR@/unix')\nprint('ESCAPED')"),
+    _says(
+        "network: connect",
+        """\
+import socket
+socket.create_connection(('127.0.0.1', @PORT@), 1)
+print('ESCAPED')""",
+    ),
+    _says(
+        "network: http",
+        """\
+import urllib.request
+urllib.request.urlopen('http://127.0.0.1:@PORT@/', timeout=1)
+print('ESCAPED')""",
+    ),
+    _says(
+        "network: datagram",
+        """\
+import socket
+socket.socket(2, 2).sendto(b'x', ('127.0.0.1', @PORT@))
+print('ESCAPED')""",
+    ),
+    _says(
+        "network: listen",
+        """\
+import socket
+s = socket.socket()
+s.bind(('127.0.0.1', 0))
+s.listen()
+print('ESCAPED')""",
+    ),
+    _says(
+        "network: unix socket",
+        """\
+import socket
+socket.socket(socket.AF_UNIX).connect('@DIR@/unix')
+print('ESCAPED')""",
+    ),
     Escape("network: raw socket", "import socket\nsocket.socket(17, 3)\nprint('ESCAPED')"),
 ]
 
@@ -61,31 +99,78 @@ FILES = [
     _says("files: a secret elsewhere", "print(open('@FILE@').read(), 'ESCAPED')"),
     Escape(
         "files: walk for a secret",
-        "import os\nname = os.path.basename('@FILE@')\nfor root, _, files in os.walk('/'):\n    if name in files:\n        print('ESCAPED')",
+        """\
+import os
+name = os.path.basename('@FILE@')
+for root, _, files in os.walk('/'):
+    if name in files:
+        print('ESCAPED')""",
     ),
     Escape("files: through /proc/1/root", "print(open('/proc/1/root@FILE@').read(), 'ESCAPED')"),
-    _says("files: by a descriptor of a folder", "import os\nd = os.open('@DIR@', os.O_RDONLY)\nprint(os.listdir(d), 'ESCAPED')"),
+    _says(
+        "files: by a descriptor of a folder",
+        """\
+import os
+d = os.open('@DIR@', os.O_RDONLY)
+print(os.listdir(d), 'ESCAPED')""",
+    ),
     _says("files: write outside", "open('@DIR@/written', 'w').write('x')\nprint('ESCAPED')"),
     Escape("files: write to the standard library", "import os\nopen(os.__file__, 'a').write('#')\nprint('ESCAPED')"),
-    Escape("files: write to the sandbox's own code", "open('/inside/ponder/sandbox/inside/wire.py', 'a').write('#')\nprint('ESCAPED')"),
+    Escape(
+        "files: write to the sandbox's own code",
+        """\
+open('/inside/ponder/sandbox/inside/wire.py', 'a').write('#')
+print('ESCAPED')""",
+    ),
     Escape("files: write to the root", "open('/x', 'w').write('x')\nprint('ESCAPED')"),
     Escape("files: write to /dev", "open('/dev/x', 'w').write('x')\nprint('ESCAPED')"),
     _says(
         "files: symbolic link",
-        "import os, tempfile\np = tempfile.mkdtemp() + '/l'\nos.symlink('@FILE@', p)\nprint(open(p).read(), 'ESCAPED')",
+        """\
+import os, tempfile
+p = tempfile.mkdtemp() + '/l'
+os.symlink('@FILE@', p)
+print(open(p).read(), 'ESCAPED')""",
     ),
-    Escape("files: hard link", "import os\nos.link('@FILE@', '/tmp/l')\nprint(open('/tmp/l').read(), 'ESCAPED')"),
-    Escape("files: hard link of the interpreter", "import os, sys\nos.link(sys.executable, '/tmp/python')\nprint('ESCAPED')"),
-    Escape("files: make a device", "import os, stat\nos.mknod('/tmp/d', stat.S_IFCHR | 0o666, os.makedev(1, 1))\nprint('ESCAPED')"),
+    Escape(
+        "files: hard link",
+        """\
+import os
+os.link('@FILE@', '/tmp/l')
+print(open('/tmp/l').read(), 'ESCAPED')""",
+    ),
+    Escape(
+        "files: hard link of the interpreter",
+        """\
+import os, sys
+os.link(sys.executable, '/tmp/python')
+print('ESCAPED')""",
+    ),
+    Escape(
+        "files: make a device",
+        """\
+import os, stat
+os.mknod('/tmp/d', stat.S_IFCHR | 0o666, os.makedev(1, 1))
+print('ESCAPED')""",
+    ),
     Escape(
         "files: disks in /dev",
-        "import os, stat\nfor n in os.listdir('/dev'):\n    if stat.S_ISBLK(os.stat('/dev/' + n).st_mode):\n        print('ESCAPED')",
+        """\
+import os, stat
+for n in os.listdir('/dev'):
+    if stat.S_ISBLK(os.stat('/dev/' + n).st_mode):
+        print('ESCAPED')""",
     ),
     Escape("files: mount", LIBC + "print('ESCAPED' if libc.mount(b'none', b'/tmp', b'tmpfs', 0, None) == 0 else '')"),
     Escape("files: bind over", LIBC + "print('ESCAPED' if libc.mount(b'/tmp', b'/usr', None, 4096, None) == 0 else '')"),
     Escape("files: remount the root", LIBC + "print('ESCAPED' if libc.mount(None, b'/', None, 32, None) == 0 else '')"),
     Escape("files: chroot", "import os\nos.chroot('/tmp')\nprint('ESCAPED')"),
-    Escape("files: core pattern", "open('/proc/sys/kernel/core_pattern', 'w').write('|/tmp/x')\nprint('ESCAPED')"),
+    Escape(
+        "files: core pattern",
+        """\
+open('/proc/sys/kernel/core_pattern', 'w').write('|/tmp/x')
+print('ESCAPED')""",
+    ),
     Escape("files: sysrq", "open('/proc/sysrq-trigger', 'w').write('h')\nprint('ESCAPED')"),
     Escape("files: kernel memory", "open('/proc/kcore', 'rb').read(16)\nprint('ESCAPED')"),
 ]
@@ -96,19 +181,30 @@ ENVIRONMENT = [
     Escape("environment: /proc/1/environ", "print(open('/proc/1/environ').read(), 'ESCAPED')"),
     _says(
         "environment: of all processes",
-        "import os\nfor p in filter(str.isdigit, os.listdir('/proc')):\n    try:\n        if 'PONDER_SECRET' in open(f'/proc/{p}/environ').read():\n"
-        "            print('ESCAPED')\n    except OSError:\n        pass",
+        """\
+import os
+for p in filter(str.isdigit, os.listdir('/proc')):
+    try:
+        if 'PONDER_SECRET' in open(f'/proc/{p}/environ').read():
+            print('ESCAPED')
+    except OSError:
+        pass""",
     ),
     _says(
         "environment: by C",
-        "import ctypes\nc = ctypes.CDLL(None)\nc.getenv.restype = ctypes.c_char_p\nprint(c.getenv(b'PONDER_SECRET').decode(), 'ESCAPED')",
+        """\
+import ctypes
+c = ctypes.CDLL(None)
+c.getenv.restype = ctypes.c_char_p
+print(c.getenv(b'PONDER_SECRET').decode(), 'ESCAPED')""",
     ),
     _says("environment: the parent's command", "print('ESCAPED' if 'py' in open('/proc/@PID@/cmdline').read() else '')"),
     _says("environment: by __import__", "print(__import__('o' + 's').environ['PONDER_SECRET'], 'ESCAPED')"),
     _says(
         "environment: by __subclasses__",
-        "w = [c for c in ().__class__.__base__.__subclasses__() if c.__name__ == '_wrap_close'][0]\n"
-        "print(w.__init__.__globals__['environ']['PONDER_SECRET'], 'ESCAPED')",
+        """\
+w = [c for c in ().__class__.__base__.__subclasses__() if c.__name__ == '_wrap_close'][0]
+print(w.__init__.__globals__['environ']['PONDER_SECRET'], 'ESCAPED')""",
     ),
     _says(
         "environment: by eval and compile", "print(eval(compile('__import__(\"os\").environ[\"PONDER_SECRET\"]', '', 'eval')), 'ESCAPED')"
@@ -117,104 +213,242 @@ ENVIRONMENT = [
 
 PROCESSES = [
     Escape("processes: kill the tests' process", "import os\nos.kill(@PID@, 9)\nprint('ESCAPED')"),
-    Escape("processes: kill the parent", "import os\nfor s in (15, 2, 9, 19, 11):\n    os.kill(os.getppid(), s)"),
-    Escape("processes: kill all", "import os\nos.kill(-1, 9)"),
-    Escape("processes: stop all", "import os\nos.kill(-1, 19)\nos.kill(os.getpid(), 19)"),
-    Escape("processes: kill the group", "import os\nos.killpg(0, 9)"),
-    _says("processes: fork", "import os\nif os.fork() == 0:\n    print('ESCAPED', flush=True)\n    os._exit(0)\nos.wait()"),
     Escape(
+        "processes: kill the parent",
+        """\
+import os
+for s in (15, 2, 9, 19, 11):
+    os.kill(os.getppid(), s)""",
+    ),
+    Escape("processes: kill all", "import os\nos.kill(-1, 9)"),
+    _endless("processes: stop all", "import os\nos.kill(-1, 19)\nos.kill(os.getpid(), 19)"),
+    Escape("processes: kill the group", "import os\nos.killpg(0, 9)"),
+    _says(
+        "processes: fork",
+        """\
+import os
+if os.fork() == 0:
+    print('ESCAPED', flush=True)
+    os._exit(0)
+os.wait()""",
+    ),
+    _endless(
         "processes: fork bomb",
-        "import os\nwhile True:\n    try:\n        os.fork()\n        print('ESCAPED', flush=True)\n    except OSError:\n        pass",
+        """\
+import os
+while True:
+    try:
+        os.fork()
+        print('ESCAPED', flush=True)
+    except OSError:
+        pass""",
     ),
     _says(
         "processes: run a program",
-        "import subprocess, sys\nprint(subprocess.run([sys.executable, '-c', 'print(\"ESC\" + \"APED\")'], capture_output=True, text=True).stdout)",
+        """\
+import subprocess, sys
+print(subprocess.run([sys.executable, '-c', 'print("ESC" + "APED")'], capture_output=True, text=True).stdout)""",
     ),
     _says("processes: shell", "import os\nprint(os.popen('echo ESC''APED').read())"),
     _says(
         "processes: posix_spawn",
-        "import os, sys\np = os.posix_spawn(sys.executable, [sys.executable, '-c', ''], {})\nos.waitpid(p, 0)\nprint('ESCAPED')",
+        """\
+import os, sys
+p = os.posix_spawn(sys.executable, [sys.executable, '-c', ''], {})
+os.waitpid(p, 0)
+print('ESCAPED')""",
     ),
-    _says("processes: exec", "import os, sys\nos.execv(sys.executable, [sys.executable, '-c', 'print(\"ESC\" + \"APED\")'])"),
     _says(
-        "processes: multiprocessing", "import multiprocessing as m\nm.get_context('fork').Process(target=print, args=('ESCAPED',)).start()"
+        "processes: exec",
+        """\
+import os, sys
+os.execv(sys.executable, [sys.executable, '-c', 'print("ESC" + "APED")'])""",
+    ),
+    _says(
+        "processes: multiprocessing",
+        """\
+import multiprocessing as m
+m.get_context('fork').Process(target=print, args=('ESCAPED',)).start()""",
     ),
     Escape(
         "processes: a daemon that stays",
-        "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        print('ESCAPED', flush=True)\n        time.sleep(1000)\n    os._exit(0)",
+        """\
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        print('ESCAPED', flush=True)
+        time.sleep(1000)
+    os._exit(0)""",
     ),
     Escape(
         "processes: thread bomb",
-        "import threading, time\nfor n in range(3000):\n    threading.Thread(target=time.sleep, args=(100,), daemon=True).start()\n    if n > 1000:\n        print('ESCAPED')",
+        """\
+import threading, time
+for n in range(3000):
+    threading.Thread(target=time.sleep, args=(100,), daemon=True).start()
+    if n > 1000:
+        print('ESCAPED')""",
+    ),
+    _endless(
+        "processes: threads that stay",
+        """\
+import threading
+def spin():
+    while True:
+        pass
+for _ in range(3):
+    threading.Thread(target=spin).start()""",
     ),
     Escape(
-        "processes: threads that stay",
-        "import threading\ndef spin():\n    while True:\n        pass\nfor _ in range(3):\n    threading.Thread(target=spin).start()",
+        "processes: trace the parent",
+        LIBC
+        + """\
+import os
+print('ESCAPED' if libc.ptrace(16, os.getppid() or 1, 0, 0) == 0 else '')""",
     ),
-    Escape("processes: trace the parent", LIBC + "import os\nprint('ESCAPED' if libc.ptrace(16, os.getppid() or 1, 0, 0) == 0 else '')"),
     Escape("processes: the parent's memory", "open('/proc/1/mem', 'rb').read(1)\nprint('ESCAPED')"),
     Escape("processes: the parent's descriptors", "import os\nprint(os.listdir('/proc/1/fd'), 'ESCAPED')"),
     Escape(
         "processes: the parent's limits",
-        "import os, resource\nresource.prlimit(os.getppid() or 1, resource.RLIMIT_CPU, (1, 1))\nprint('ESCAPED')",
+        """\
+import os, resource
+resource.prlimit(os.getppid() or 1, resource.RLIMIT_CPU, (1, 1))
+print('ESCAPED')""",
     ),
     Escape(
         "processes: become root",
-        "import os\ntry:\n    os.setuid(0)\nexcept OSError:\n    pass\ntry:\n    os.setresuid(0, 0, 0)\nexcept OSError:\n    pass\nprint('ESCAPED' if 0 in os.getresuid() else '')",
+        """\
+import os
+try:
+    os.setuid(0)
+except OSError:
+    pass
+try:
+    os.setresuid(0, 0, 0)
+except OSError:
+    pass
+print('ESCAPED' if 0 in os.getresuid() else '')""",
     ),
     Escape("processes: new namespaces", LIBC + "print('ESCAPED' if libc.unshare(0x10000000) == 0 or libc.unshare(0x20000) == 0 else '')"),
     Escape(
         "processes: enter namespaces",
-        LIBC + "import os\nprint('ESCAPED' if libc.setns(os.open('/proc/1/ns/net', os.O_RDONLY), 0) == 0 else '')",
+        LIBC
+        + """\
+import os
+print('ESCAPED' if libc.setns(os.open('/proc/1/ns/net', os.O_RDONLY), 0) == 0 else '')""",
     ),
-    Escape("processes: set the clock", "import time\ntime.clock_settime(time.CLOCK_REALTIME, 0)\nprint('ESCAPED')"),
+    Escape(
+        "processes: set the clock",
+        """\
+import time
+time.clock_settime(time.CLOCK_REALTIME, 0)
+print('ESCAPED')""",
+    ),
     Escape("processes: set the host name", "import socket\nsocket.sethostname('escaped')\nprint('ESCAPED')"),
     Escape("processes: the kernel's keys", LIBC + "print('ESCAPED' if libc.syscall(248, b'user', b'k', b'v', 1, -2) > 0 else '')"),
     Escape("processes: memory that stays", LIBC + "print('ESCAPED' if libc.shmget(1234, 4096, 0o1666) >= 0 else '')"),
-    Escape(
+    _endless(
         "processes: leave the signals",
-        "import signal\nfor s in range(1, 32):\n    try:\n        signal.signal(s, signal.SIG_IGN)\n    except OSError:\n        pass\nwhile True:\n    pass",
+        """\
+import signal
+for s in range(1, 32):
+    try:
+        signal.signal(s, signal.SIG_IGN)
+    except OSError:
+        pass
+while True:
+    pass""",
     ),
 ]
 
 LIMITS = [
-    Escape("limits: raise them", "import resource\nresource.setrlimit(resource.RLIMIT_AS, (-1, -1))\nprint('ESCAPED')"),
+    Escape(
+        "limits: raise them",
+        """\
+import resource
+resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
+print('ESCAPED')""",
+    ),
     Escape("limits: memory by a list", "x = [0]\nwhile len(x) < 2**28:\n    x += x\nprint('ESCAPED')"),
     Escape("limits: memory by bytes", "x = b'x' * 2**31\nprint('ESCAPED')"),
     Escape("limits: memory by text", "x = 'x' * 10**10\nprint('ESCAPED')"),
     Escape("limits: memory by mmap", "import mmap\nx = mmap.mmap(-1, 2**31)\nprint('ESCAPED')"),
     Escape("limits: memory by a file in memory", "import os\nfd = os.memfd_create('x')\nprint('ESCAPED')"),
     Escape("limits: recursion", "def g(n):\n    return g(n + 1)\ng(0)\nprint('ESCAPED')"),
-    Escape(
+    _endless(
         "limits: recursion without Python's limit",
-        "import sys\nsys.setrecursionlimit(10**9)\ndef g(n):\n    return [g(n + 1)]\ng(0)\nprint('ESCAPED')",
+        """\
+import sys
+sys.setrecursionlimit(10**9)
+def g(n):
+    return [g(n + 1)]
+g(0)
+print('ESCAPED')""",
     ),
     Escape("limits: nested source", "eval('(' * 10**5 + ')' * 10**5)\nprint('ESCAPED')"),
-    Escape("limits: endless output", "while True:\n    print('x' * 1000)"),
-    Escape("limits: endless output of errors", "import sys\nwhile True:\n    sys.stderr.write('x' * 1000)"),
-    Escape("limits: endless line", "import os\nwhile True:\n    os.write(1, b'x' * 4096)"),
+    _endless("limits: endless output", "while True:\n    print('x' * 1000)"),
+    _endless("limits: endless output of errors", "import sys\nwhile True:\n    sys.stderr.write('x' * 1000)"),
+    _endless("limits: endless line", "import os\nwhile True:\n    os.write(1, b'x' * 4096)"),
     Escape(
         "limits: fill the disk",
-        "with open('/tmp/big', 'wb') as big:\n    for _ in range(200):\n        big.write(b'x' * 2**20)\nprint('ESCAPED')",
+        """\
+with open('/tmp/big', 'wb') as big:
+    for _ in range(200):
+        big.write(b'x' * 2**20)
+print('ESCAPED')""",
     ),
     Escape(
         "limits: many files",
-        "for i in range(200):\n    with open(f'/tmp/{i}', 'wb') as big:\n        big.write(b'x' * 2**20)\nprint('ESCAPED')",
+        """\
+for i in range(200):
+    with open(f'/tmp/{i}', 'wb') as big:
+        big.write(b'x' * 2**20)
+print('ESCAPED')""",
     ),
-    Escape("limits: file descriptors", "import os\nfor n in range(2000):\n    os.dup(1)\nprint('ESCAPED')"),
-    Escape("limits: sleep for ever", "import time\nwhile True:\n    time.sleep(1000)"),
-    Escape("limits: busy loop", "while True:\n    pass"),
     Escape(
-        "limits: slow regular expression",
-        "import re\nre.match(r'(a|a)*b', 'a' * 60)\nre.match(r'(a+)+$', 'a' * 60 + 'b')\nwhile True:\n    pass",
+        "limits: file descriptors",
+        """\
+import os
+for n in range(2000):
+    os.dup(1)
+print('ESCAPED')""",
     ),
-    Escape("limits: huge power", "x = 9 ** 9 ** 9\nprint('ESCAPED')"),
-    Escape("limits: endless __del__", "class D:\n    def __del__(self):\n        while True:\n            pass\nd = D()\ndel d"),
-    Escape("limits: endless end", "import atexit\n@atexit.register\ndef _():\n    while True:\n        print('x')"),
+    _endless("limits: sleep for ever", "import time\nwhile True:\n    time.sleep(1000)"),
+    _endless("limits: busy loop", "while True:\n    pass"),
+    _endless(
+        "limits: slow regular expression",
+        """\
+import re
+re.match(r'(a|a)*b', 'a' * 60)
+re.match(r'(a+)+$', 'a' * 60 + 'b')
+while True:
+    pass""",
+    ),
+    _endless("limits: huge power", "x = 9 ** 9 ** 9\nprint('ESCAPED')"),
+    _endless(
+        "limits: endless __del__",
+        """\
+class D:
+    def __del__(self):
+        while True:
+            pass
+d = D()
+del d""",
+    ),
+    _endless(
+        "limits: endless end",
+        """\
+import atexit
+@atexit.register
+def _():
+    while True:
+        print('x')""",
+    ),
     Escape("limits: wait for input", "input()"),
     Escape("limits: crash", "import ctypes\nctypes.string_at(0)"),
     Escape("limits: abort", "import os\nos.abort()"),
-    Escape("limits: stop itself", "import os\nos.kill(os.getpid(), 19)"),
+    _endless("limits: stop itself", "import os\nos.kill(os.getpid(), 19)"),
 ]
 
 _LIAR = (
@@ -224,31 +458,63 @@ _LIAR = (
 
 VERDICTS = [
     _passes("verdict: patch abs", "import builtins\nbuiltins.abs = lambda x: 0" + WRONG, "assert abs(f(2) - 4) < 0.1"),
-    _passes("verdict: patch len", "import builtins\nbuiltins.len = lambda x: 4\ndef f(x):\n    return [0] * 5\n", "assert len(f(2)) == 4"),
+    _passes(
+        "verdict: patch len",
+        """\
+import builtins
+builtins.len = lambda x: 4
+def f(x):
+    return [0] * 5
+""",
+        "assert len(f(2)) == 4",
+    ),
     _passes("verdict: patch isinstance", "import builtins\nbuiltins.isinstance = lambda *a: True" + WRONG, "assert isinstance(f(2), str)"),
     _passes(
         "verdict: patch sorted",
-        "import builtins\nbuiltins.sorted = lambda x: [1, 2]\ndef f(x):\n    return [9]\n",
+        """\
+import builtins
+builtins.sorted = lambda x: [1, 2]
+def f(x):
+    return [9]
+""",
         "assert sorted(f(2)) == [1, 2]",
     ),
     _passes("verdict: patch all", "import builtins\nbuiltins.all = lambda x: True" + WRONG, "assert all([f(2) == 4])"),
     _passes("verdict: define abs", "def abs(x):\n    return 0" + WRONG, "assert abs(f(2) - 4) < 0.1"),
     _passes(
         "verdict: replace __builtins__",
-        "import builtins\n__builtins__ = {**vars(builtins), 'abs': lambda x: 0}" + WRONG,
+        """\
+import builtins
+__builtins__ = {**vars(builtins), 'abs': lambda x: 0}"""
+        + WRONG,
         "assert abs(f(2) - 4) < 0.1",
     ),
     _passes("verdict: poison a module", "import math\nmath.isclose = lambda *a: True" + WRONG, "import math\nassert math.isclose(f(2), 4)"),
     _passes(
         "verdict: poison sys.modules",
-        "import sys, types\nm = sys.modules['math'] = types.ModuleType('math')\nm.isclose = lambda *a: True" + WRONG,
+        """\
+import sys, types
+m = sys.modules['math'] = types.ModuleType('math')
+m.isclose = lambda *a: True"""
+        + WRONG,
         "import math\nassert math.isclose(f(2), 4)",
     ),
     _passes(
         "verdict: import hook",
-        "import sys, types\nclass H:\n    def find_spec(self, name, *_):\n        return __import__('importlib').machinery.ModuleSpec(name, self)\n"
-        "    def create_module(self, spec):\n        m = types.ModuleType(spec.name)\n        m.isclose = lambda *a: True\n        return m\n"
-        "    def exec_module(self, m):\n        pass\nimport importlib.machinery\nsys.modules.pop('cmath', None)\nsys.meta_path.insert(0, H())"
+        """\
+import sys, types
+class H:
+    def find_spec(self, name, *_):
+        return __import__('importlib').machinery.ModuleSpec(name, self)
+    def create_module(self, spec):
+        m = types.ModuleType(spec.name)
+        m.isclose = lambda *a: True
+        return m
+    def exec_module(self, m):
+        pass
+import importlib.machinery
+sys.modules.pop('cmath', None)
+sys.meta_path.insert(0, H())"""
         + WRONG,
         "import cmath\nassert cmath.isclose(f(2), 4)",
     ),
@@ -269,72 +535,161 @@ VERDICTS = [
     ),
     _passes(
         "verdict: small than everything",
-        "class L:\n    def __lt__(self, other):\n        return True\ndef f(x):\n    return L()\n",
+        """\
+class L:
+    def __lt__(self, other):
+        return True
+def f(x):
+    return L()
+""",
         "assert f(2) < 4",
     ),
     _passes(
         "verdict: lies in arithmetic",
-        "class L:\n    def __sub__(self, other):\n        return 0\ndef f(x):\n    return L()\n",
+        """\
+class L:
+    def __sub__(self, other):
+        return 0
+def f(x):
+    return L()
+""",
         "assert abs(f(2) - 4) < 0.1",
     ),
     _passes(
         "verdict: lies about its class",
-        "class L:\n    __class__ = int\n    def __eq__(self, other):\n        return True\ndef f(x):\n    return L()\n",
+        """\
+class L:
+    __class__ = int
+    def __eq__(self, other):
+        return True
+def f(x):
+    return L()
+""",
         "assert isinstance(f(2), int) and f(2) == 4",
     ),
     _passes(
         "verdict: iterates as it likes",
-        "class L:\n    def __iter__(self):\n        return iter([4])\ndef f(x):\n    return L()\n",
+        """\
+class L:
+    def __iter__(self):
+        return iter([4])
+def f(x):
+    return L()
+""",
         "assert list(f(2)) == [4]",
     ),
     _passes("verdict: ends a loop of the tests", "def f(x):\n    raise StopIteration\n", "assert all(map(f, [2]))"),
     _passes(
         "verdict: read the tests in a frame",
-        "import sys\ndef f(x):\n    g = sys._getframe()\n    while 'answer' not in g.f_locals:\n        g = g.f_back\n    return g.f_locals['answer']\n",
+        """\
+import sys
+def f(x):
+    g = sys._getframe()
+    while 'answer' not in g.f_locals:
+        g = g.f_back
+    return g.f_locals['answer']
+""",
         "answer = 4\nassert f(2) == answer",
     ),
     _passes(
         "verdict: change the tests' variables",
-        "import sys\ndef f(x):\n    sys._getframe(1).f_globals['answer'] = 5\n    return 5\n",
+        """\
+import sys
+def f(x):
+    sys._getframe(1).f_globals['answer'] = 5
+    return 5
+""",
         "answer = 4\nassert f(2) == answer",
     ),
     _passes(
         "verdict: trace the tests",
-        "import sys\ndef g(frame, event, arg):\n    frame.f_globals['answer'] = 5\n    return g\nsys.setprofile(g)" + WRONG,
+        """\
+import sys
+def g(frame, event, arg):
+    frame.f_globals['answer'] = 5
+    return g
+sys.setprofile(g)"""
+        + WRONG,
         "answer = 4\nassert f(2) == answer",
     ),
     Escape(
         "verdict: find the tests in memory",
-        "import gc\ndef f(x):\n    s = [o for o in gc.get_objects() if isinstance(o, dict) and isinstance(o.get('tests'), (list, tuple))]\n    print(*['ESCAPED' for o in s])\n    return 4 if s else 5\n",
+        """\
+import gc
+def f(x):
+    s = [o for o in gc.get_objects() if isinstance(o, dict) and isinstance(o.get('tests'), (list, tuple))]
+    print(*['ESCAPED' for o in s])
+    return 4 if s else 5
+""",
     ),
     Escape(
         "verdict: say what a pass would say",
-        "import json\nfor n in ('', '0', 'nonce'):\n    print(json.dumps({'nonce': n, 'test': 0, 'passed': True, 'error': ''}))\nprint('PASSED', 'OK', '1 passed', 'exit 0')",
+        """\
+import json
+for n in ('', '0', 'nonce'):
+    print(json.dumps({'nonce': n, 'test': 0, 'passed': True, 'error': ''}))
+print('PASSED', 'OK', '1 passed', 'exit 0')""",
     ),
     Escape(
         "verdict: write it to every descriptor",
-        "import os, json\nb = json.dumps({'test': 0, 'passed': True, 'error': '', 'nonce': ''}).encode()\nfor fd in range(3, 256):\n    try:\n"
-        "        os.write(fd, len(b).to_bytes(4, 'big') + b)\n    except OSError:\n        pass",
+        """\
+import os, json
+b = json.dumps({'test': 0, 'passed': True, 'error': '', 'nonce': ''}).encode()
+for fd in range(3, 256):
+    try:
+        os.write(fd, len(b).to_bytes(4, 'big') + b)
+    except OSError:
+        pass""",
     ),
     Escape(
         "verdict: define what the tests have",
-        "import os, json\nb = json.dumps({'defined': {n: {'value': 4} for n in ('f', 'int', '__builtins__', '_error_of', 'ask')}}).encode()\n"
-        "for fd in range(3, 256):\n    try:\n        os.write(fd, len(b).to_bytes(4, 'big') + b)\n    except OSError:\n        pass",
+        """\
+import os, json
+b = json.dumps({'defined': {n: {'value': 4} for n in ('f', 'int', '__builtins__', '_error_of', 'ask')}}).encode()
+for fd in range(3, 256):
+    try:
+        os.write(fd, len(b).to_bytes(4, 'big') + b)
+    except OSError:
+        pass""",
     ),
     Escape(
         "verdict: an endless message",
-        "import os\nfor fd in range(3, 256):\n    try:\n        os.write(fd, b'\\xff' * 1000)\n    except OSError:\n        pass",
+        """\
+import os
+for fd in range(3, 256):
+    try:
+        os.write(fd, b'\\xff' * 1000)
+    except OSError:
+        pass""",
     ),
     Escape(
         "verdict: a nested message",
-        "import os\nb = b'[' * 100000\nfor fd in range(3, 256):\n    try:\n        os.write(fd, len(b).to_bytes(4, 'big') + b)\n    except OSError:\n        pass",
+        """\
+import os
+b = b'[' * 100000
+for fd in range(3, 256):
+    try:
+        os.write(fd, len(b).to_bytes(4, 'big') + b)
+    except OSError:
+        pass""",
     ),
     Escape("verdict: close every descriptor", "import os\nos.closerange(0, 256)"),
     Escape(
         "verdict: make descriptors not block",
-        "import os\nfor fd in range(256):\n    try:\n        os.set_blocking(fd, False)\n    except OSError:\n        pass",
+        """\
+import os
+for fd in range(256):
+    try:
+        os.set_blocking(fd, False)
+    except OSError:
+        pass""",
     ),
-    Escape("verdict: break the sandbox's own tools", "import json, os, sys\njson.dumps = json.loads = os.read = sys.stdout = None"),
+    Escape(
+        "verdict: break the sandbox's own tools",
+        """\
+import json, os, sys
+json.dumps = json.loads = os.read = sys.stdout = None""",
+    ),
     Escape("verdict: exit at once", "import sys\nsys.exit(0)"),
     Escape("verdict: exit in a call", "import sys\ndef f(x):\n    sys.exit(0)\n"),
     Escape("verdict: _exit at once", "import os\nos._exit(0)"),
@@ -344,24 +699,65 @@ VERDICTS = [
     Escape("verdict: raise GeneratorExit in a call", "def f(x):\n    raise GeneratorExit\n"),
     Escape(
         "verdict: an exception that lies",
-        "class E(Exception):\n    def __str__(self):\n        raise SystemExit(0)\n    args = property(lambda self: 1 / 0)\ndef f(x):\n    raise E\n",
+        """\
+class E(Exception):
+    def __str__(self):
+        raise SystemExit(0)
+    args = property(lambda self: 1 / 0)
+def f(x):
+    raise E
+""",
     ),
     Escape(
         "verdict: redefine the checker",
         "def check(candidate):\n    return True" + WRONG,
         "def check(candidate):\n    assert candidate(2) == 4\ncheck(f)",
     ),
+    _endless(
+        "verdict: replace the packer of values",
+        """\
+def isinstance(v, k):
+    return True
+def len(v):
+    return 0
+many = {i * (2**61 - 1) for i in range(20000)}
+def f(x):
+    return many
+many""",
+    ),
     Escape(
         "verdict: a pickle",
-        "import os\nclass P:\n    def __reduce__(self):\n        return os.system, ('echo ESCAPED',)\ndef f(x):\n    return P()\n",
+        """\
+import os
+class P:
+    def __reduce__(self):
+        return os.system, ('echo ESCAPED',)
+def f(x):
+    return P()
+""",
     ),
     Escape("verdict: a generator", "def f(x):\n    yield 4\n", "assert f(2) == [4]"),
     Escape("verdict: a coroutine", "async def f(x):\n    return 4\n"),
     Escape("verdict: a cycle", "def f(x):\n    y = []\n    y.append(y)\n    return y\n"),
-    Escape("verdict: deep data", "def f(x):\n    y = []\n    for _ in range(10**5):\n        y = [y]\n    return y\n"),
+    Escape(
+        "verdict: deep data",
+        """\
+def f(x):
+    y = []
+    for _ in range(10**5):
+        y = [y]
+    return y
+""",
+    ),
     Escape("verdict: big data", "def f(x):\n    return 'x' * 10**8\n"),
     Escape("verdict: a big number", "def f(x):\n    return 1 << 10**7\n"),
-    Escape("verdict: keys that collide", "def f(x):\n    return {i * (2**61 - 1) for i in range(20000)}\n"),
+    _endless(
+        "verdict: keys that collide",
+        """\
+def f(x):
+    return {i * (2**61 - 1) for i in range(20000)}
+""",
+    ),
 ]
 
 ESCAPES = [*NETWORK, *FILES, *ENVIRONMENT, *PROCESSES, *LIMITS, *VERDICTS]

@@ -26,49 +26,48 @@ _INSIDE = Path(__file__).parent / "inside"
 _AT = "/inside"
 _DISK = 32 * 2**20
 _LONGEST_START = 30.0
-_STARTER = ThreadPoolExecutor(1, thread_name_prefix="sandbox-starter")
-"""Starts all sandboxes: the kernel ends a sandbox with the thread that started it, and this one lives as long as the process."""
 _USERS = itertools.count(2_000_000_000 + os.getpid() % 1_000_000 * 1000)
 """One user id for each sandbox that root starts, so that they do not share the limit on processes."""
 
 
-def command(as_root: bool, user: int) -> list[str]:
+def command() -> list[str]:
     """The command that starts a sandbox.
 
-    As root, a sandbox has no user namespace: its first process has the right to become another user, and becomes `user` at once. Else it is
-    in a user namespace of its own, without any right.
+    As root, a sandbox has no user namespace: its first process has the right to become another user, becomes one that nobody else is, and
+    has no right then. For others it is in a user namespace of its own, without any right.
     """
-    unshare = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
-    rights = ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"] if as_root else ["--unshare-user", "--disable-userns"]
-    line = [shutil.which("bwrap") or "bwrap", *unshare, "--cap-drop", "ALL", *rights, "--die-with-parent", "--new-session", "--as-pid-1"]
-    line += ["--clearenv", "--setenv", "PYTHONHASHSEED", "0"]
+    user = next(_USERS) if os.geteuid() == 0 else 0
+    rights = ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"] if user else ["--unshare-user", "--disable-userns"]
+    line = [shutil.which("bwrap") or "bwrap", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+    line += ["--cap-drop", "ALL", *rights, "--die-with-parent", "--new-session", "--as-pid-1"]
+    line += ["--hostname", "sandbox", "--clearenv", "--setenv", "PYTHONHASHSEED", "0"]
     python = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
-    for path in ("/lib", "/lib64", "/usr/lib", "/usr/lib64"):
+    for path in ("/lib", "/lib64", "/usr/lib", "/usr/lib64", python, os.path.join(sys.base_prefix, "lib"), str(_INSIDE)):
+        inside = f"{_AT}/ponder/sandbox/inside" if path == str(_INSIDE) else path
+        for parent in reversed(Path(inside).parents[:-1]):  # else closed to the user that it becomes
+            line += ["--perms", "0755", "--dir", str(parent)]
         if os.path.islink(path):
             line += ["--symlink", os.readlink(path), path]
-        elif os.path.isdir(path):
-            line += ["--ro-bind", path, path]
-    for path in [python, os.path.join(sys.base_prefix, "lib")]:
-        for parent in reversed(Path(path).parents[:-1]):  # else as closed to others as it is outside
-            line += ["--perms", "0755", "--dir", str(parent)]
-        line += ["--ro-bind", path, path]
-    stdlib = os.path.dirname(os.path.realpath(os.__file__))
-    for hidden in [
-        os.path.join(stdlib, "site-packages"),
-        *glob.glob("/usr/lib/python3*/dist-packages"),
-        *glob.glob("/usr/lib/python3*/site-packages"),
-    ]:
+        elif os.path.exists(path):
+            line += ["--ro-bind", path, inside]
+    packages = os.path.join(os.path.dirname(os.path.realpath(os.__file__)), "site-packages")
+    for hidden in [packages, *glob.glob("/usr/lib/python3*/dist-packages"), *glob.glob("/usr/lib/python3*/site-packages")]:
         if os.path.isdir(hidden):
             line += ["--tmpfs", hidden, "--remount-ro", hidden]
-    line += ["--ro-bind", str(_INSIDE), f"{_AT}/ponder/sandbox/inside", "--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
-    line += ["--perms", "1777", "--size", str(_DISK), "--tmpfs", "/tmp", "--remount-ro", "/", "--chdir", "/tmp"]
+    line += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev", "--perms", "1777", "--size", str(_DISK), "--tmpfs", "/tmp"]
     start = f"import sys; sys.path.insert(0, {_AT!r}); from ponder.sandbox.inside import zygote; del sys.path[0]; zygote.main({user})"
-    return [*line, "--", python, "-P", "-s", "-S", "-B", "-c", start]
+    return [*line, "--remount-ro", "/", "--chdir", "/tmp", "--", python, "-P", "-s", "-S", "-B", "-c", start]
 
 
 @functools.cache
-def mode() -> bool:
-    """Whether sandboxes start as root here, found out once by starting one.
+def _starter(process: int) -> ThreadPoolExecutor:
+    """Starts all sandboxes of a process: the kernel ends a sandbox with the thread that started it, and this one lives as long."""
+    return ThreadPoolExecutor(1, thread_name_prefix=f"sandboxes of {process}")
+
+
+@functools.cache
+def check_that_it_works() -> None:
+    """Start a sandbox, once.
 
     Raises:
         MissingExtra: if bubblewrap is not installed.
@@ -77,18 +76,9 @@ def mode() -> bool:
     if sys.platform != "linux" or not shutil.which("bwrap"):
         raise MissingExtra(f"full Python for hostile code needs bubblewrap on Linux: {INSTALL}")
     if platform.machine() not in seccomp.ARCHITECTURES:
-        raise EngineError(
-            f"the bubblewrap sandbox knows the system calls of {', '.join(seccomp.ARCHITECTURES)}, not of {platform.machine()}"
-        )
-    errors = []
-    for as_root in [True, False] if os.geteuid() == 0 else [False]:
-        try:
-            Box(as_root).close()
-        except EngineError as error:
-            errors.append(str(error))
-        else:
-            return as_root
-    raise EngineError(errors[0])
+        known = ", ".join(seccomp.ARCHITECTURES)
+        raise EngineError(f"the bubblewrap sandbox knows the system calls of {known}, not of {platform.machine()}")
+    Box().close()
 
 
 @dataclass(frozen=True)
@@ -116,12 +106,11 @@ class Box:
         EngineError: if it cannot start; says why.
     """
 
-    def __init__(self, as_root: bool) -> None:
+    def __init__(self) -> None:
         self._runs = itertools.count()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            line = command(as_root, next(_USERS) if as_root else 0)
-            self._process = _STARTER.submit(_launch, line, theirs.fileno()).result()
+            self._process = _starter(os.getpid()).submit(_launch, command(), theirs.fileno()).result()
         self._socket = ours
         self._socket.settimeout(_LONGEST_START)
         try:

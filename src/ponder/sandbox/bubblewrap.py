@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ponder.core.errors import InputError
-from ponder.sandbox.box import Box, mode
+from ponder.sandbox.box import Box, check_that_it_works
 from ponder.sandbox.contract import Check, Limits, Outcome, Raised, Status
 from ponder.sandbox.inside import wire
 from ponder.sandbox.names import named_in, without_builtins
@@ -36,7 +36,7 @@ class Bubblewrap:
     name = "bubblewrap"
 
     def __init__(self, workers: int | None = None) -> None:
-        mode()
+        check_that_it_works()
         count = workers or os.cpu_count() or 1
         self._workers = [_Worker() for _ in range(count)]
         self._free: queue.LifoQueue[_Worker] = queue.LifoQueue()
@@ -92,7 +92,7 @@ class _Worker:
             if role in self._boxes and not self._boxes[role].alive:
                 self._boxes.pop(role).close()
             if role not in self._boxes:
-                self._boxes[role] = Box(mode())
+                self._boxes[role] = Box()
 
     @contextlib.contextmanager
     def run(self, role: str, limits: Limits, deadline: float) -> Iterator[Run]:

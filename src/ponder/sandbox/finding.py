@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,7 +47,6 @@ class Auto:
         self._exact.close()
 
 
-@functools.cache
 def find(name: str = "auto") -> Sandbox:
     """The sandbox of that name, one for the whole process: "monty", "bubblewrap", or "auto" for both or the one that works here.
 
@@ -55,14 +55,20 @@ def find(name: str = "auto") -> Sandbox:
         MissingExtra: if what it needs is not installed; says how to install it.
         EngineError: if it is installed, but cannot work here; says why.
     """
-    if name in _MAKERS:
-        return _MAKERS[name]()
-    if name != "auto":
+    if name != "auto" and name not in _MAKERS:
         raise InputError(f"no sandbox is called {name!r}: {did_you_mean(name, _MAKERS, 'one of auto, ' + ', '.join(_MAKERS))}")
+    return _found(name, os.getpid())
+
+
+@functools.cache
+def _found(name: str, process: int) -> Sandbox:
+    """The sandbox of a process: one that forks leaves its own behind."""
+    if name != "auto":
+        return _MAKERS[name]()
     found, errors = [], []
     for each in _MAKERS:
         try:
-            found.append(find(each))
+            found.append(_found(each, process))
         except (MissingExtra, EngineError) as error:
             errors.append(str(error))
     if not found:

@@ -6,10 +6,11 @@ It starts a program in a fraction of a millisecond. It lacks much of Python, and
 
 from __future__ import annotations
 
-import atexit
 import builtins
 import contextlib
 import os
+import secrets
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -23,20 +24,27 @@ from ponder.sandbox.names import named_in, without_builtins
 from ponder.sandbox.screen import differs
 
 _PACK = """
-def _ponder_pack(value, depth=0):
+def {pack}(value, depth=0, room=None, isinstance=isinstance, len=len, abs=abs):
+    room = [1000000] if room is None else room
+    room[0] -= len(value) if isinstance(value, (str, bytes)) else 1
+    if depth > 100 or room[0] < 0 or isinstance(value, int) and abs(value) >= 1 << 65536:
+        return {{'not plain': 0}}
     if value is None or isinstance(value, (bool, int, float, complex, str, bytes)):
         return value
-    if depth <= 100:
-        if isinstance(value, list):
-            return [_ponder_pack(v, depth + 1) for v in value]
-        if isinstance(value, dict):
-            return {'d': [[_ponder_pack(k, depth + 1), _ponder_pack(v, depth + 1)] for k, v in value.items()]}
-        for tag, kind in (('t', tuple), ('s', set), ('f', frozenset)):
-            if isinstance(value, kind):
-                return {tag: [_ponder_pack(v, depth + 1) for v in value]}
-    return {'not plain': 0}
+    if isinstance(value, list):
+        return [{pack}(v, depth + 1, room) for v in value]
+    if isinstance(value, dict):
+        return {{'d': [[{pack}(k, depth + 1, room), {pack}(v, depth + 1, room)] for k, v in value.items()]}}
+    if isinstance(value, tuple):
+        return {{'t': [{pack}(v, depth + 1, room) for v in value]}}
+    if isinstance(value, set):
+        return {{'s': [{pack}(v, depth + 1, room) for v in value]}}
+    if isinstance(value, frozenset):
+        return {{'f': [{pack}(v, depth + 1, room) for v in value]}}
+    return {{'not plain': 0}}
 """
-"""Values leave the code's session packed, as in `wire`: as they are, sets of colliding numbers would take this process long to build."""
+"""Values leave the code's session packed, as in `wire`, and not too large: a set of colliding numbers would take long to build here.
+The packer is defined before the code, under a name that the code cannot know, and holds the builtins that it needs."""
 _STUB = """
 def {name}(*args, **kwargs):
     value, changed = _ponder_call('{name}', args, kwargs)
@@ -51,7 +59,7 @@ def {name}(*args, **kwargs):
 """
 _CALL = """
 _ponder_value = {name}(*_ponder_args, **_ponder_kwargs)
-[_ponder_pack(_ponder_value), _ponder_pack(_ponder_args), _ponder_pack(_ponder_kwargs)]
+[{pack}(_ponder_value), {pack}(_ponder_args), {pack}(_ponder_kwargs)]
 """
 _LACKING = (NotImplementedError, ImportError, AttributeError)
 """What Monty raises for want of a feature. A program may also raise them by its own fault; another sandbox can tell."""
@@ -84,7 +92,6 @@ class Monty:
         self._turns = threading.BoundedSemaphore(self._count)
         self._lock = threading.Lock()
         self._pool: Any = None
-        atexit.register(self.close)
 
     def check(self, checks: Sequence[Check], limits: Limits = Limits()) -> list[Outcome]:
         """Run each program and its tests. Tests after one that timed out count as failed."""
@@ -141,6 +148,7 @@ class _Job:
         self._values: list[Any] = []
         self._printed: list[str] = []
         self._room = limits.output
+        self._pack = f"_pack_{secrets.token_hex(8)}"
         self._error = ""
 
     def outcome(self) -> Outcome:
@@ -168,8 +176,8 @@ class _Job:
             yield session
 
     def _run(self, code: Any) -> None:
-        self._feed(code, _PACK)
-        raised = self._feed(code, self._check.code)[1]
+        self._feed(code, _PACK.format(pack=self._pack))
+        raised = self._feed(code, self._check.code + "\nNone")[1]
         if raised is not None:
             raise _Ended("failed", _line(raised))
         for name, args in self._calls:
@@ -184,27 +192,28 @@ class _Job:
 
     def _judge(self, code: Any, tests: Any) -> None:
         """Run the setup and each test, carrying their calls to the code."""
-        for name, what in without_builtins(self._defined(code)).items():
-            inputs = {"_ponder_value": what[0]} if what else {}
-            self._drive(tests, f"{name} = _ponder_value" if what else _STUB.format(name=name), code, inputs)
+        for source, inputs in without_builtins(self._defined(code)).values():
+            self._drive(tests, source, code, inputs)
         before = self._drive(tests, self._check.setup, code)
         for test in self._check.tests:
             raised = before or self._drive(tests, test, code)
             self._passed.append(raised is None)
             self._error = self._error or (_line(raised) if raised else "")
 
-    def _defined(self, code: Any) -> dict[str, tuple[Any, ...]]:
-        """For each name of the tests that the code defines: (its value,), or () for what can be called."""
-        found: dict[str, tuple[Any, ...]] = {}
+    def _defined(self, code: Any) -> dict[str, tuple[str, dict[str, Any]]]:
+        """For each name of the tests that the code defines, how the tests get it: a piece of source, and what that takes."""
+        found: dict[str, tuple[str, dict[str, Any]]] = {}
         for name in named_in(self._check.setup, *self._check.tests) & named_in(self._check.code):
             if hasattr(builtins, name) and f"def {name}(" not in self._check.code:
                 continue
-            packed, raised = self._feed(code, f"_ponder_pack({name})")
-            if raised is None:
-                try:
-                    found[name] = (wire.unpack(packed),)
-                except wire.NotPlain:
-                    found[name] = ()
+            packed, raised = self._feed(code, f"{self._pack}({name})")
+            if raised is not None:
+                continue
+            try:
+                found[name] = (f"{name} = _ponder_value", {"_ponder_value": wire.unpack(packed)})
+            except wire.NotPlain:
+                module = name in sys.stdlib_module_names and f"import {name}" in self._check.code
+                found[name] = (f"import {name}" if module else _STUB.format(name=name), {})
         return found
 
     def _drive(self, tests: Any, source: str, code: Any, inputs: dict[str, Any] | None = None) -> BaseException | None:
@@ -229,15 +238,13 @@ class _Job:
         """A call of the code: its value, or what it raised, and the arguments that it changed as [place, new value]."""
         given = {"_ponder_args": list(args), "_ponder_kwargs": dict(kwargs)}
         before = [wire.pack(v) for v in [*args, *kwargs.values()]]
-        answer, raised = self._feed(code, _CALL.format(name=name), given)
+        answer, raised = self._feed(code, _CALL.format(name=name, pack=self._pack), given)
         if raised is not None:
             return None, raised, []
-        value, after, after_named = (wire.unpack(packed) for packed in answer)
-        changed = [
-            [place, now]
-            for (place, now), was in zip([*enumerate(after), *after_named.items()], before, strict=True)
-            if wire.pack(now) != was
-        ]
+        with self._ends():
+            value, after, named = (wire.unpack(packed) for packed in answer)
+            now = [*enumerate(after), *named.items()]
+            changed = [[place, new] for (place, new), was in zip(now, before, strict=True) if wire.pack(new) != was]
         return value, None, changed
 
     def _feed(self, code: Any, source: str, inputs: dict[str, Any] | None = None) -> tuple[Any, BaseException | None]:
@@ -270,7 +277,7 @@ class _Job:
         except self._monty.MontyCrashedError as error:
             status = "timeout" if error.timed_out else "crashed"
             raise _Ended(status, f"Crash: {error}"[:500]) from None
-        except (self._monty.MontyError, wire.NotPlain, ValueError, TypeError) as error:
+        except (self._monty.MontyError, ValueError, TypeError, AttributeError) as error:
             raise _Ended("unsupported", f"Unsupported: {type(error).__name__}: {error}"[:500]) from None
 
     def _print(self, stream: str, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import keyword
 import re
 from typing import Any
 
@@ -11,8 +12,9 @@ _BUILTIN = frozenset(dir(builtins))
 
 
 def named_in(*sources: str) -> set[str]:
-    """All names in some source, keywords too; none of the interpreter's own (`__builtins__`)."""
-    return {name for source in sources for name in _NAME.findall(source) if not name.startswith("__")}
+    """All names in some source; none of the interpreter's own (`__builtins__`)."""
+    found = {name for source in sources for name in _NAME.findall(source)}
+    return {name for name in found if not keyword.iskeyword(name) and not name.startswith("__")}
 
 
 def without_builtins(defined: dict[str, Any]) -> dict[str, Any]:

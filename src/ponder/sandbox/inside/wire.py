@@ -11,7 +11,7 @@ import os
 from typing import Any
 
 MAX_BYTES = 4 * 2**20
-"""The longest message."""
+"""The longest message that a run may send."""
 MAX_DEPTH = 100
 """The deepest nesting of containers."""
 
@@ -115,8 +115,6 @@ def _refuse_collisions(keys: list[Any]) -> None:
 def to_bytes(message: Any) -> bytes:
     """A message (JSON's types) with its length before it."""
     body = json.dumps(message, separators=(",", ":")).encode()
-    if len(body) > MAX_BYTES:
-        raise NotPlain(f"a message may have {MAX_BYTES} bytes, not {len(body)}")
     return len(body).to_bytes(4, "big") + body
 
 
@@ -133,8 +131,14 @@ def from_bytes(body: bytes) -> Any:
 
 
 def write(fd: int, message: Any) -> None:
-    """Send a message, blocking."""
+    """Send a message from inside, blocking.
+
+    Raises:
+        NotPlain: if it is longer than `MAX_BYTES`.
+    """
     rest = to_bytes(message)
+    if len(rest) > MAX_BYTES:
+        raise NotPlain(f"a message may have {MAX_BYTES} bytes, not {len(rest)}")
     while rest:
         rest = rest[os.write(fd, rest) :]
 

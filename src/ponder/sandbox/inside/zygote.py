@@ -42,10 +42,10 @@ _RUNS = {"code": code_side.run, "tests": tests_side.run}
 
 
 def main(uid: int) -> None:
-    """Serve runs until the socket on file descriptor 0 closes."""
+    """Become that user, unless it is 0, and serve runs until the socket on file descriptor 0 closes."""
     if os.getpid() != 1:
         raise SystemExit("not process 1: this would signal processes outside")
-    if os.getuid() == 0 and uid:
+    if uid:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)

@@ -97,7 +97,8 @@ def test_conditions_are_asked_by_prompt_style() -> None:
 
 def test_the_gate_abstains_where_nothing_is_sure() -> None:
     better = paired(outcomes([0] * 20 + [1] * 10), outcomes([1] * 30))
-    unsure = paired(outcomes([1, 0] * 15), outcomes([0, 1] * 15))
+    unsure = paired(outcomes([1, 0] * 15), outcomes([0, 1] * 13 + [1, 1, 1, 1]))
+    assert unsure.delta.low < 0 < unsure.delta.value
     same = paired(outcomes([1] * 30), outcomes([1] * 30))
     gate = ThinkGate.fit({"sums": better, "coins": unsure, "easy": same})
     assert [gate.decide(kind) for kind in ("sums", "coins", "easy", "unknown")] == ["cot", "abstain", "abstain", "abstain"]

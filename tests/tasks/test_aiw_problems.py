@@ -151,6 +151,7 @@ def test_what_the_paper_varies_is_varied() -> None:
         ("Alice's brother has 7 sisters", "7", None),
         ("Alice has 3 brothers.\n### Answer:\n12", "12", "12"),
         ("Answer: she has 6 and I add 1.\nAnswer: 7", "6", "7"),
+        ("### Answer: 6. No, wait.\n### Answer: 7", "6", "7"),
         ("### Answer: 7.5", "7", None),
         ("### Answer: 7.", "7", "7"),
         ("none", None, None),

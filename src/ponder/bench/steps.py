@@ -6,12 +6,14 @@ The metrics themselves, and when two states are one, are in `ponder.core.steps`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from ponder.bench.plots import COLOURS, MARKERS, _figure, _finish, _save
 from ponder.bench.stats import Curve, Interval, bootstrap
 from ponder.core.errors import InputError
 from ponder.core.steps import Steps, final_match, parse_steps, prefix_accuracy, prefix_match_length, sequential_match
@@ -138,6 +140,35 @@ def against_steps(graded: Iterable[Graded], metric: Metric, seed: int = 0) -> Cu
     means = [bootstrap(groups[k], seed=seed) for k in ks]
     values, low, high = (np.array([getattr(m, end) for m in means]) for end in ("value", "low", "high"))
     return Curve(np.array(ks), values, low, high)
+
+
+def steps_plot(curves: Mapping[str, Curve], path_stem: str | Path, title: str = "", line: int | None = None) -> tuple[Path, Path]:
+    """Draw shares against the number of steps, with their intervals.
+
+    Args:
+        curves: at least one, by name, as `against_steps` gives them.
+        path_stem: where to write; `.png` and `.svg` are added.
+        title: above the figure.
+        line: a number of steps to mark, such as the most that were trained on.
+
+    Returns:
+        The PNG and the SVG file.
+    """
+    if not curves:
+        raise InputError("there are no curves to draw")
+    figure, axes = _figure()
+    for i, (name, curve) in enumerate(curves.items()):
+        colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
+        axes.fill_between(curve.ks, curve.low, curve.high, color=colour, alpha=0.15, lw=0)
+        axes.plot(curve.ks, curve.values, color=colour, marker=marker, ms=4, lw=1.6, label=name)
+    if line is not None:
+        axes.axvline(line, color="#888888", ls="--", lw=1)
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_xlabel("steps of the procedure, k")
+    axes.set_ylabel("mean (95% interval)")
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
+    _finish(axes, title)
+    return _save(figure, Path(path_stem))
 
 
 def expected_after_errors(rate: float, k: int) -> tuple[float, float]:

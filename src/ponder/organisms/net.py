@@ -66,13 +66,14 @@ class Net:
         c = self.config
         return Cache.empty(rows, c.layers, c.heads, c.d // c.heads)
 
-    def feed(self, cache: Cache, tokens: Index, *, every: bool = False) -> Floats:
+    def feed(self, cache: Cache, tokens: Index, *, every: bool = False, places: Index | None = None) -> Floats:
         """Read tokens behind what the cache holds, and keep their keys and values in it.
 
         Args:
             cache: changed in place.
             tokens: ids, shape (rows, new) with at least one new.
             every: return the states of all new positions, not only of the last.
+            places: where the tokens stand, shape (rows, new), below the context; counted on from what the cache holds if None.
 
         Returns:
             Normed states, shape (rows, new or 1, d), for `logits` and `values`.
@@ -85,7 +86,8 @@ class Net:
         if start + new > c.context:
             raise InputError(f"{start + new} tokens do not fit the context of {c.context}")
         cache.reserve(new)
-        x = (self._embed[tokens] + self._position[start : start + new]).reshape(rows * new, c.d)
+        position = self._position[start : start + new] if places is None else self._position[places]
+        x = (self._embed[tokens] + position).reshape(rows * new, c.d)
         for i, layer in enumerate(self._layers):
             qkv = (_normed(x) @ layer.qkv).reshape(rows, new, 3, c.heads, c.d // c.heads)
             cache.own[:, i, :, :, cache.used : cache.used + new] = qkv[:, :, 1:].transpose(0, 2, 3, 1, 4)

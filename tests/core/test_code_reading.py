@@ -49,7 +49,7 @@ LITERALS = [
     ('"abc"', "'abc'"),
     ("The answer is 'abc'.", "'abc'"),
     ("The answer is: `[(4, 1)]`", "[(4, 1)]"),
-    ("assert f([1, 2]) == {2: 'x', 1: 'y'}", "{1: 'y', 2: 'x'}"),
+    ("assert f([1, 2]) == {2: 'x', 1: 'y'}", "{2: 'x', 1: 'y'}"),
     ("f(3) returns 7, so the output is 8", "8"),
     ("The answer is 3. No, wait: the answer is 4.", "4"),
     ("It sorts the list.\n\n[1, 2, 3]", "[1, 2, 3]"),

@@ -88,7 +88,7 @@ def _program(code: str) -> str | None:
 def read_literal(text: str, choices: tuple[str, ...] = ()) -> str | None:
     """A Python literal (number, text, list, dict, ...) in one spelling: the whole text, or behind the last answer mark or equals sign.
 
-    Sets and dicts are written in sorted order. Types count: 1 and 1.0 and True are three answers.
+    Sets are written in sorted order, dicts in their own. Types count: 1 and 1.0 and True are three answers.
     """
     if len(text) > _LONGEST:
         return None
@@ -129,7 +129,7 @@ def _plain(value: Any) -> str:
         return repr(value)
     if isinstance(value, dict):
         pairs = cast(dict[Any, Any], value).items()
-        return f"{{{', '.join(sorted(f'{_plain(k)}: {_plain(v)}' for k, v in pairs))}}}"
+        return f"{{{', '.join(f'{_plain(k)}: {_plain(v)}' for k, v in pairs)}}}"
     if not isinstance(value, list | tuple | set):
         raise TypeError("not a literal")
     inner = [_plain(v) for v in cast(Iterable[Any], value)]

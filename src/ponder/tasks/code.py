@@ -67,6 +67,9 @@ def _code(nodes: list[ast.stmt]) -> str:
 def humaneval_problem(row: Row, style: str = "plain") -> Problem:
     """A row of HumanEval (task_id, prompt, entry_point, test) as a problem; the answer is the whole function or its body."""
     setup, tests = split_tests(row["test"], row["entry_point"])
+    before = row["prompt"].partition(f"def {row['entry_point']}(")[0]
+    if "def " in before:  # the tests' own copies of the prompt's helpers, which an answer cannot redefine
+        setup = f"{before}\n{setup}"
     data = {"prefix": row["prompt"], "tests": tests, "setup": setup, "entry_point": row["entry_point"]}
     stop = _HUMANEVAL_STOPS if style == "continue" else ()
     return Problem(row["prompt"], row["task_id"], reads="code", style=style, stop=stop, data=data)
@@ -129,7 +132,11 @@ def _cruxeval(rest: str, options: dict[str, Any], limit: int | None, seed: int) 
     chosen = subset(rows("cruxeval"), limit, seed)
     if predict == "output":
         answers = {row["task_id"]: read_literal(row["output"]) or row["output"] for row in chosen}
-        return Task("cruxeval", _CRUXEVAL, tuple(map(_output_problem, chosen)), answers)
+
+        def equal(problem: Problem, value: str | None, text: str = "") -> float:
+            return float(value is not None and ast.literal_eval(value) == ast.literal_eval(answers[problem.id]))
+
+        return Task("cruxeval", _CRUXEVAL, tuple(map(_output_problem, chosen)), answers, grader=equal)
     answers = {row["task_id"]: read_literal(row["input"]) or row["input"] for row in chosen}
     return Task("cruxeval", _CRUXEVAL, tuple(map(_input_problem, chosen)), answers, grader=_gives)
 

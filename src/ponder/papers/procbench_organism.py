@@ -17,7 +17,7 @@ from ponder.organisms.card import Card, Config, read_tensors
 from ponder.organisms.net import Net
 from ponder.tasks.procbench import label
 from ponder.tasks.procbench.base import LONGEST, SHORTEST, Procedure, name
-from ponder.tasks.procbench.compact import ALPHABET, COLUMNS, LINES, NUMBERS, draw, next_places, prompt, prompt_places
+from ponder.tasks.procbench.compact import ALPHABET, COLUMNS, LINES, NUMBERS, draw, next_places, prompt, prompt_places, read
 
 ROWS = 256
 """Runs that are written side by side."""
@@ -56,12 +56,7 @@ def runs(net: Net, procedures: Sequence[Procedure]) -> list[Steps]:
     for at in range(0, len(order), ROWS):
         part = order[at : at + ROWS]
         texts |= zip(part, _written(net, [procedures[i] for i in part]), strict=True)
-    return [_steps(texts[i]) for i in range(len(procedures))]
-
-
-def _steps(text: str) -> Steps:
-    *before, last = text.removesuffix("\n").split(";")
-    return Steps(tuple(before), last if text.endswith("\n") else None)
+    return [read(procedure, texts[i]) for i, procedure in enumerate(procedures)]
 
 
 def _written(net: Net, procedures: Sequence[Procedure]) -> list[str]:

@@ -17,7 +17,7 @@ from ponder.train.trainer import Plan, train
 
 torch = need("torch", "torch")
 
-STEPS, EXAMPLES, ROW, DEEPEST = 1000, 64, 160, 8
+STEPS, EXAMPLES, ROW, DEEPEST = 1400, 48, 144, 8
 """Updates, examples an update, tokens of a row, and the most steps of a run that is learnt from."""
 HELD_OUT = 99
 _IDS = {c: i for i, c in enumerate(ALPHABET)}
@@ -27,7 +27,7 @@ def follower(asked: Made) -> list[Path]:
     """The recipe."""
     steps = asked.steps or STEPS
     net = fresh_net(asked.seed)
-    held = packed(instances(np.random.default_rng(HELD_OUT), 160))
+    held = packed(instances(np.random.default_rng(HELD_OUT), 240))
 
     @torch.no_grad()
     def evaluate(net: TorchNet, step: int) -> dict[str, float]:
@@ -38,7 +38,7 @@ def follower(asked: Made) -> list[Path]:
         whole = [sure[row][segments[row] == i].all() for row in range(len(held)) for i in range(segments[row].max() + 1)]
         return {"loss": float(losses.sum() / held.learn.sum()), "whole": float(np.mean(whole))}
 
-    plan = Plan(steps, every=50)
+    plan = Plan(steps, every=100)
     records = train(net, batches(asked.seed), next_token, plan, evaluate=evaluate, checkpoint=asked.folder, quiet=asked.quiet)
     facts = {"weights": net.count(), "run_steps": steps} | {f"held_out_{k}": round(v, 4) for k, v in records[-1].figures.items()}
     about = f"follows eight of ProcBench's procedures, learnt in runs of 2 to {DEEPEST} steps, {net.count() / 1e6:.2f}M weights"
@@ -47,7 +47,7 @@ def follower(asked: Made) -> list[Path]:
 
 def fresh_net(seed: int) -> TorchNet:
     """A net at the start. Places are embedded as sines of their line and of their column; they are learnt like all weights."""
-    net = TorchNet(Shape(96, 3, 4, COLUMNS * LINES, ALPHABET, "procedures"), seed)
+    net = TorchNet(Shape(96, 3, 6, COLUMNS * LINES, ALPHABET, "procedures"), seed)
     line, column = np.divmod(np.arange(COLUMNS * LINES), COLUMNS)
     rates = np.exp(-np.log(40.0) * np.arange(24) / 24)
     angles = np.concatenate([x[:, None] * rates for x in (line, column)], axis=1)

@@ -1,8 +1,9 @@
 """Eight of the procedures at a size that a net of half a million weights can learn, written in few characters.
 
 A prompt is a letter for the procedure, the initial state, two characters for each command, and `>`. The response is the states,
-`;` between them, ended by a line break: `Fmrrda14` + `23` + `>` is answered by the states after each rotation. Every character has
-a place in a page of lines: state j stands in line j, and command j in the last columns of the line whose state it makes.
+`;` between them, ended by a line break: `Emrrda` + `be` + `ac` + `>` is answered by `marrd;rmard`. Every character has
+a place in a page of lines: state j stands in line j, and command j in the last columns of the line whose state it makes. Numbers are
+written with their units first, so that what is carried is known when it is needed.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ponder.core.errors import InputError
-from ponder.tasks.procbench.base import ALNUM, LONGEST, Procedure, between, letters
+from ponder.core.steps import Steps
+from ponder.tasks.procbench.base import ALNUM, LONGEST, Procedure, State, between, letters
 from ponder.tasks.procbench.editing import DeleteChar, MoveCyclic, PushPop, Rotate, Sort
 from ponder.tasks.procbench.growing import Copy, Decode
 from ponder.tasks.procbench.numbers import Cumulate
@@ -42,7 +44,7 @@ def draw(number: int, k: int, rng: np.random.Generator) -> Procedure:
 
 
 def _drawn(number: int, k: int, rng: np.random.Generator) -> Procedure:
-    size = min(between(rng, k + 1, k + 5), WIDEST)
+    size = min(between(rng, k + 1, k + 3), WIDEST)
     if number == 1:
         return Sort(letters(rng, size))
     if number == 5:
@@ -55,7 +57,9 @@ def _drawn(number: int, k: int, rng: np.random.Generator) -> Procedure:
         kinds = [("push_left({})", "push_right({})", "pop_left", "pop_right")[i] for i in rng.integers(0, 4, k)]
         return PushPop(letters(rng, min(k, 12)), tuple(kind.format(letters(rng, 1)) for kind in kinds))
     if number == 17:
-        return Rotate.draw(k, rng)
+        text = letters(rng, between(rng, 5, 8))
+        last = rng.integers(1, len(text), k)
+        return Rotate(text, tuple((between(rng, 0, int(n) - 1), int(n) + 1) for n in last))
     if number == 19:
         text = letters(rng, size)
         return DeleteChar(text, "".join(text[i] for i in rng.permutation(size)[:k]))
@@ -90,7 +94,7 @@ def commands(procedure: Procedure) -> list[str]:
 
 def prompt(procedure: Procedure) -> str:
     """An instance in few characters. Copy has its strings in the place of the initial state, which is empty."""
-    start = "".join(procedure.strings) if isinstance(procedure, Copy) else str(procedure.states()[0])
+    start = "".join(procedure.strings) if isinstance(procedure, Copy) else _written(procedure.states()[0])
     return "ABCDEFGH"[NUMBERS.index(procedure.number)] + start + "".join(commands(procedure)) + ">"
 
 
@@ -104,7 +108,19 @@ def prompt_places(procedure: Procedure) -> list[int]:
 
 def response(procedure: Procedure) -> str:
     """The right states, the initial one left out, ended by a line break."""
-    return ";".join(map(str, procedure.states()[1:])) + "\n"
+    return ";".join(map(_written, procedure.states()[1:])) + "\n"
+
+
+def read(procedure: Procedure, text: str) -> Steps:
+    """The states of a response; if no line break ends it, the last one is not whole and the final state is None."""
+    states = text.removesuffix("\n").split(";")
+    if isinstance(procedure, Cumulate):
+        states = [state[::-1] for state in states]
+    return Steps(tuple(states[:-1]), states[-1] if text.endswith("\n") else None)
+
+
+def _written(state: State) -> str:
+    return str(state)[::-1] if isinstance(state, int) else str(state)
 
 
 def next_places(places: NDArray[np.int64], separators: NDArray[np.bool_]) -> NDArray[np.int64]:

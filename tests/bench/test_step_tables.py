@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from ponder.bench.steps import Graded, against_steps, by_class, by_task, expected_after_errors, grade, grade_texts, length_class
+from ponder.bench.steps import Graded, against_steps, by_class, by_task, expected_after_errors, grade, grade_texts, length_class, steps_plot
 from ponder.core.errors import InputError
 from ponder.core.steps import Steps, parse_steps
 from ponder.tasks import load
@@ -78,3 +80,13 @@ def test_the_metrics_of_simulated_runs_agree_with_it(rate: float, k: int) -> Non
     for metric, expected in (("sm", sm), ("pa", pa), ("pml", k * pa)):
         values = np.array([getattr(g, metric) for g in known], dtype=float)[first]
         assert abs(values.mean() - expected) < 3 * values.std() / 20_000**0.5
+
+
+def test_curves_are_drawn_with_the_same_bytes_every_time(tmp_path: Path) -> None:
+    graded = [Graded("task01", k, 1, 1 / k, 0.0, 0.0) for k in range(2, 26) for _ in range(2)]
+    curves = {"prefix accuracy": against_steps(graded, "pa"), "sequential match": against_steps(graded, "sm")}
+    first, again = (steps_plot(curves, tmp_path / name, title="T", line=8) for name in ("a", "b"))
+    assert [f.suffix for f in first] == [".png", ".svg"]
+    assert all(f.read_bytes() == g.read_bytes() for f, g in zip(first, again, strict=True))
+    with pytest.raises(InputError, match="no curves"):
+        steps_plot({}, tmp_path / "c")

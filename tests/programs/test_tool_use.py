@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ponder.core.errors import BudgetExhausted, EngineError, InputError
+from ponder.core.errors import BudgetExhausted, ContextOverflow, EngineError, InputError
 from ponder.core.language import Completion, Reply, Request, Sampling
 from ponder.lm.scripted import Scripted
 from ponder.programs.hints import HINTS, Hints
@@ -148,6 +148,17 @@ def test_the_token_limit_and_the_budget_end_a_stream() -> None:
         think(["Q:"], ends_after(0), Sampling(), Plan(Echo(), HINT))
     (unbegun,) = think(["Q:"], lambda r, s: [Reply(())], Sampling(), Plan(Echo(), HINT))
     assert (unbegun.finish, unbegun.text) == ("cancelled", "")
+
+
+def test_a_stream_that_outgrows_the_context_ends_and_the_others_go_on() -> None:
+    def draw(requests: Sequence[Request], sampling: Sampling) -> list[Reply]:
+        if any(len(str(r.prompt) + r.prefix) > 40 for r in requests):
+            raise ContextOverflow("too long")
+        return [Reply((Completion("so", 1, stopped_by=""),)) for _ in requests]
+
+    found = think(["Q" * 3, "Q" * 30, "Q" * 4], draw, Sampling(), Plan(Echo(), QUIET, rounds=2))
+    assert [t.finish for t in found] == ["stop", "length", "stop"]
+    assert [t.hints for t in found] == [2, 1, 2]
 
 
 def test_code_that_the_model_never_closes_is_not_run() -> None:

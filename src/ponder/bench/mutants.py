@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -128,6 +129,31 @@ OPERATORS: dict[str, Callable[[ast.AST], Iterator[ast.AST]]] = {
 """Mutation operators by name: the nodes that may stand in a node's place."""
 
 
+@dataclass(frozen=True)
+class _Change:
+    """A node in the place of another: `parent.field`, or `parent.field[index]`."""
+
+    operator: str
+    parent: Any
+    field: str
+    index: int | None
+    old: ast.AST
+    new: ast.AST
+
+    def source(self, tree: ast.AST) -> str:
+        """The program with this change; the tree is as it was afterwards."""
+        self._put(self.new)
+        text = ast.unparse(ast.fix_missing_locations(tree))
+        self._put(self.old)
+        return text
+
+    def _put(self, node: ast.AST) -> None:
+        if self.index is None:
+            setattr(self.parent, self.field, node)
+        else:
+            getattr(self.parent, self.field)[self.index] = node
+
+
 def mutate(source: str, rng: np.random.Generator, operators: Sequence[str] | None = None) -> str | None:
     """One random mutant: first an operator among those that apply, then a place and a change, uniformly.
 
@@ -142,13 +168,16 @@ def mutate(source: str, rng: np.random.Generator, operators: Sequence[str] | Non
     Raises:
         InputError: for an unknown operator.
     """
-    by_operator: dict[str, list[str]] = {}
-    for operator, text in mutants(source, operators):
-        by_operator.setdefault(operator, []).append(text)
-    if not by_operator:
+    tree, changes = _changes(source, operators)
+    if not changes:
         return None
-    texts = by_operator[sorted(by_operator)[int(rng.integers(len(by_operator)))]]
-    return texts[int(rng.integers(len(texts)))]
+    by_operator: dict[str, list[_Change]] = {}
+    for change in changes:
+        by_operator.setdefault(change.operator, []).append(change)
+    drawn = by_operator[sorted(by_operator)[int(rng.integers(len(by_operator)))]]
+    original = ast.unparse(tree)
+    texts = (drawn[int(i)].source(tree) for i in rng.permutation(len(drawn)))
+    return next((text for text in texts if text != original), None)
 
 
 def mutants(source: str, operators: Sequence[str] | None = None) -> list[tuple[str, str]]:
@@ -157,46 +186,40 @@ def mutants(source: str, operators: Sequence[str] | None = None) -> list[tuple[s
     Raises:
         InputError: for an unknown operator.
     """
+    tree, changes = _changes(source, operators)
+    found: dict[str, str] = {}
+    for change in changes:
+        found.setdefault(change.source(tree), change.operator)
+    found.pop(ast.unparse(tree), None)
+    return [(operator, text) for text, operator in found.items()]
+
+
+def _changes(source: str, operators: Sequence[str] | None) -> tuple[ast.AST, list[_Change]]:
+    """The program's tree and every change that the operators can make to it."""
     names = list(OPERATORS) if operators is None else list(operators)
     for name in names:
         if name not in OPERATORS:
-            raise InputError(
-                f"no mutation operator is called {name!r}; {did_you_mean(name, list(OPERATORS), 'there are ' + ', '.join(OPERATORS))}"
-            )
+            near = did_you_mean(name, list(OPERATORS), f"there are {', '.join(OPERATORS)}")
+            raise InputError(f"no mutation operator is called {name!r}; {near}")
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
-    seen = {ast.unparse(tree)}
-    found: list[tuple[str, str]] = []
-    for parent, field, place in _places(tree):
-        slot = getattr(parent, field)
-        node = slot if place is None else slot[place]
-        for name in names:
-            for other in OPERATORS[name](node):
-                _put(parent, field, place, other)
-                text = ast.unparse(ast.fix_missing_locations(tree))
-                if text not in seen:
-                    seen.add(text)
-                    found.append((name, text))
-        _put(parent, field, place, node)
-    return found
+        return ast.Module([], []), []
+    return tree, [
+        _Change(name, parent, field, index, node, new)
+        for parent, field, index, node in _places(tree)
+        for name in names
+        for new in OPERATORS[name](node)
+    ]
 
 
-def _places(tree: ast.AST) -> list[tuple[ast.AST, str, int | None]]:
-    """Where each node below the root hangs: (parent, field, index in the field or None)."""
-    places: list[tuple[ast.AST, str, int | None]] = []
+def _places(tree: ast.AST) -> list[tuple[ast.AST, str, int | None, ast.AST]]:
+    """Where each node below the root hangs: (parent, field, index in the field or None, node)."""
+    places: list[tuple[ast.AST, str, int | None, ast.AST]] = []
     for parent in ast.walk(tree):
         for field, value in ast.iter_fields(parent):
             if isinstance(value, list):
-                places += [(parent, field, i) for i, item in enumerate(value) if isinstance(item, ast.AST)]
+                places += [(parent, field, i, item) for i, item in enumerate(value) if isinstance(item, ast.AST)]
             elif isinstance(value, ast.AST) and field not in ("annotation", "returns"):
-                places.append((parent, field, None))
+                places.append((parent, field, None, value))
     return places
-
-
-def _put(parent: Any, field: str, place: int | None, node: ast.AST) -> None:
-    if place is None:
-        setattr(parent, field, node)
-    else:
-        getattr(parent, field)[place] = node

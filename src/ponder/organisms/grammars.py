@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ponder.organisms import chain, countdown, family, products
+from ponder.organisms import chain, countdown, family, products, worded
 
 
 class Grammar(Protocol):
@@ -23,4 +23,4 @@ class Grammar(Protocol):
     def canonical(self, question: str) -> str: ...
 
 
-GRAMMARS: dict[str, Grammar] = {"chain": chain, "countdown": countdown, "family": family, "products": products}
+GRAMMARS: dict[str, Grammar] = {"chain": chain, "countdown": countdown, "family": family, "products": products, "worded": worded}

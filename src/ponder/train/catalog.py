@@ -23,10 +23,19 @@ RECIPES = {
     "chain-value": "judges:chain_value",
     "chain-revise": "revise:chain_revise",
     "family": "family:counter",
+    "procedures": "procedures:follower",
+    "products": "products:make",
+    "logic-label": "logic:organism",
+    "logic-steps": "logic:organism",
+    "logic-formula": "logic:organism",
 }
 """Recipe to its module in this package and its function there."""
 
-ALSO = {"chain": "chain-reward-1 to chain-reward-4", "countdown": "countdown-reward"}
+ALSO = {
+    "chain": "chain-reward-1 to chain-reward-4",
+    "countdown": "countdown-reward",
+    "products": "products-rft, products-start-0 and products-start",
+}
 """What else a recipe writes."""
 
 

@@ -49,7 +49,7 @@ def test_gates_of_the_contrast() -> None:
     assert [c.passed for c in model_checks(trials(shown))] == [True] * 4
     level = {"aiw": [12, 0, 18, 10], "light_family": [12, 0, 18, 12], "light_arithmetic": [1, 2, 0, 0]}
     assert [c.passed for c in model_checks(trials(level))] == [False, True, False, False]
-    table = model_table(trials(shown))
+    table = model_table(trials(shown), "standard")
     assert table.rows[1][1:5] == ("0.40", "0.00", "0.60", "0.40")
     assert table.rows[1][-2:] == (4 / 120, 8 / 120)
 

@@ -38,7 +38,7 @@ def known(noise: float) -> Grammars:
     readout = member + noise * rng.normal(size=len(member))
     never, fifth = np.zeros(len(member), bool), np.arange(len(member)) % 5 > 0
     direct, cot = answers(task, ~member, never), answers(task, rng.random(len(member)) < 0.5, fifth)
-    return Grammars(task, member, readout, rng.normal(size=len(member)), overlaps(task), direct, cot)
+    return Grammars(task, member, readout, readout, rng.normal(size=len(member)), overlaps(task), direct, cot)
 
 
 def test_gates_of_implicit_knowledge() -> None:
@@ -54,7 +54,7 @@ def test_gates_of_implicit_knowledge() -> None:
 
 def test_tables_tell_unread_answers_apart() -> None:
     found = known(0.3)
-    assert len(readout_table(found).rows) == 5
+    assert len(readout_table(found).rows) == 6
     report = paired(found.direct, found.cot)
     (row,) = condition_table({"artificial-grammar": report}).rows
     assert row[6] == "0.00 / 0.80"

@@ -110,10 +110,14 @@ def test_known_letter_pairs_tell_members() -> None:
     assert chunk_overlap("MR", ["MRS", "MS"]) == pytest.approx(2 / 3)
 
 
+asked = []
+
+
 class Likes(Scripted):
     """An imitation whose log-probability of a text is minus the number of a letter in it."""
 
     def logprobs(self, continuations):
+        asked.extend(continuations)
         found = super().logprobs(continuations)
         return [type(s)((-1.0 * (1 + c.text.count("X")) - c.text.count("o"),)) for s, c in zip(found, continuations, strict=True)]
 
@@ -123,6 +127,10 @@ def test_readouts() -> None:
     lm = Likes({"Yes": 0.5, "No": 0.5})
     read = implicit(lm, problems)
     assert read.tolist() == [-1.0 - p.data["string"].count("X") for p in problems]
+    assert implicit(lm, problems, spaced=True).tolist() == read.tolist()
+    assert asked[-1].prompt == "".join(" ".join(s) + "\n" for s in problems[-1].data["study"])
+    assert asked[-1].text == " ".join(problems[-1].data["string"]) + "\n"
+    assert asked[0].prompt.splitlines() == problems[0].data["study"]
     for grammar in (0, 1):
         own = [i for i, p in enumerate(problems) if p.data["grammar"] == grammar]
         middle = np.median(read[own])

@@ -34,6 +34,7 @@ PUBLISHED = {
 """Correct rates of variations V1 to V6, 60 answers each, recomputed from the authors' raw answers."""
 PUBLISHED_N = 60
 MEASURED = ("aiw", "light_family", "light_arithmetic")
+OTHER_PROMPTS = ("plain", "thinking", "restricted")
 LEAST_GAP, MOST_P = 0.15, 1e-3
 UNTESTED = (
     "models that solve the problem sometimes, whose rates are what swings (they are reanalysed here from the authors' answers, not asked "
@@ -71,7 +72,9 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     if not quick or SOURCES[DEFAULT].path.exists():
         trials = {family: ask_model(family, 12 if quick else 30, seed) for family in MEASURED}
         checks += model_checks(trials)
-        tables.append(model_table(trials))
+        tables.append(model_table(trials, "standard"))
+        for prompt in () if quick else OTHER_PROMPTS:
+            tables.append(model_table({family: ask_model(family, 15, seed, prompt) for family in MEASURED}, prompt))
         if out is not None:
             shares = {family: [wilson(t.correct, t.n) for t in asked] for family, asked in trials.items()}
             names = [v.name for v in paper_variations("aiw")]
@@ -124,9 +127,9 @@ def published_part() -> tuple[list[Check], Table]:
     return [check], Table(f"Published rates, n = {PUBLISHED_N} a variation, tested here", columns, rows)
 
 
-def ask_model(family: str, trials: int, seed: int) -> list[Trials]:
-    """The default model's answers to the paper's variations of a family, standard prompt, temperature 1, official parser."""
-    task = load_task(f"aiw:family={family}")
+def ask_model(family: str, trials: int, seed: int, prompt: str = "standard") -> list[Trials]:
+    """The default model's answers to the paper's variations of a family, temperature 1, official parser."""
+    task = load_task(f"aiw:family={family},prompt={prompt}")
     return repeated(task, load(DEFAULT), trials, sampling=Sampling(temperature=1.0, max_tokens=96), seed=seed, read=parse_answer)
 
 
@@ -153,8 +156,8 @@ def model_checks(trials: dict[str, list[Trials]]) -> list[Check]:
     ]
 
 
-def model_table(trials: dict[str, list[Trials]]) -> Table:
-    """Rates of each variation and what was written."""
+def model_table(trials: dict[str, list[Trials]], prompt: str) -> Table:
+    """Rates of each variation under a prompt type, and what was written."""
     rows = []
     for family, asked in trials.items():
         f = _fluctuation(asked)
@@ -164,7 +167,7 @@ def model_table(trials: dict[str, list[Trials]]) -> Table:
         rows.append((family, *rates, str(wilson(right, n)), f.range, f"{f.p:.2g}", unread, copied))
     names = (t.problem.data["variation"] for t in trials["aiw"])
     columns = ("family", *names, "all", "range", "p, equal rates", "unread", "copied")
-    return Table(f"{DEFAULT}, standard prompt, temperature 1, {trials['aiw'][0].n} answers a variation", columns, tuple(rows))
+    return Table(f"{DEFAULT}, {prompt} prompt, temperature 1, {trials['aiw'][0].n} answers a variation", columns, tuple(rows))
 
 
 def _totals(asked: Sequence[Trials]) -> tuple[int, int]:

@@ -40,6 +40,8 @@ NOTES = (
     "thinking cannot be seen. What it shows is implicit against verbal knowledge of the same grammars.",
     "The implicit readout is the mean log-probability of a string as one more line below those shown. The share of its pairs of "
     "neighbouring letters that occur in those shown is a baseline without a model, and a strong one.",
+    "The gates are on strings written as they are. The readout with spaces between letters was added after a first run had been seen: the "
+    "model's tokens hold several letters, and it has no gate.",
     "Answers that cannot be read count as wrong in accuracies, and are left out of the difference over read answers.",
 )
 
@@ -51,13 +53,15 @@ class Grammars:
     Attributes:
         task: the items.
         member: the truth.
-        implicit, verbal, overlap: readouts: string likelihood, yes against no, share of known letter pairs.
+        implicit, spaced, verbal, overlap: readouts: string likelihood, the same with spaces between letters, yes against no, share of known
+            letter pairs.
         direct, cot: what was answered.
     """
 
     task: Task
     member: np.ndarray
     implicit: np.ndarray
+    spaced: np.ndarray
     verbal: np.ndarray
     overlap: np.ndarray
     direct: Outcomes
@@ -134,6 +138,7 @@ def ask_grammars(grammars: int, max_tokens: int, seed: int) -> Grammars:
         task,
         np.array([task.gold(p) == "yes" for p in task.problems]),
         implicit(lm, task.problems),
+        implicit(lm, task.problems, spaced=True),
         verbal(lm, task.problems),
         overlaps(task),
         under(task, lm, DIRECT, seed),
@@ -152,6 +157,7 @@ def accuracies(found: Grammars) -> dict[str, Interval]:
     right = {
         "letter pairs, no model": above_median(found.overlap, problems) == member,
         "implicit": above_median(found.implicit, problems) == member,
+        "implicit, letters spaced": above_median(found.spaced, problems) == member,
         "verbal, yes against no": above_median(found.verbal, problems) == member,
         "verbal, direct": found.direct.correct,
         "verbal, thinking": found.cot.correct,
@@ -194,7 +200,12 @@ def baseline_check(seed: int) -> Check:
 def readout_table(found: Grammars) -> Table:
     """Every way to read the same knowledge."""
     shares = accuracies(found)
-    readouts = {"letter pairs, no model": found.overlap, "implicit": found.implicit, "verbal, yes against no": found.verbal}
+    readouts = {
+        "letter pairs, no model": found.overlap,
+        "implicit": found.implicit,
+        "implicit, letters spaced": found.spaced,
+        "verbal, yes against no": found.verbal,
+    }
     rows = []
     for name, share in shares.items():
         each = by_grammar(readouts[name], found) if name in readouts else []

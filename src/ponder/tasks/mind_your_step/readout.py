@@ -15,7 +15,7 @@ from ponder.programs.prompts import write_prompt
 Floats = NDArray[np.float64]
 
 
-def implicit(lm: LM, problems: Sequence[Problem]) -> Floats:
+def implicit(lm: LM, problems: Sequence[Problem], spaced: bool = False) -> Floats:
     """The mean log-probability of the tokens of each asked string as one more of the shown ones, shape (problems,).
 
     Nothing is asked: the shown strings are written one a line, and the asked one is the next line.
@@ -23,12 +23,14 @@ def implicit(lm: LM, problems: Sequence[Problem]) -> Floats:
     Args:
         lm: an engine that tells log-probabilities.
         problems: of the task `artificial-grammar`.
+        spaced: put spaces between letters, so that models whose tokens hold several letters read one at a time.
 
     Raises:
         InputError: problems of another task.
     """
     _check(problems)
-    asked = [Continuation("\n".join(p.data["study"]) + "\n", p.data["string"] + "\n") for p in problems]
+    write = " ".join if spaced else "".join
+    asked = [Continuation("".join(f"{write(s)}\n" for s in p.data["study"]), f"{write(p.data['string'])}\n") for p in problems]
     return np.array([float(np.mean(s.logprobs)) for s in lm.logprobs(asked)])
 
 

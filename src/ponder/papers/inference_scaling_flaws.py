@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ponder.bench.limits import RewardCurve, TwoType, false_positives, none_found, reward_curve
+from ponder.bench.limits import TwoType, false_positives, none_found
 from ponder.organisms import chain
+from ponder.papers.flaws_mutants import mutants_part
+from ponder.papers.flaws_parts import Checked, bucket_part, figure, fit_part, rate_table, reward_part
+from ponder.papers.flaws_solutions import solutions_part
 from ponder.papers.organism_paths import draw
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report
+from ponder.tasks.code import labelled_solutions
 
 SLUG = "inference-scaling-flaws"
 TITLE = "Inference scaling flaws: the limits of LLM resampling with imperfect verifiers"
@@ -23,12 +24,11 @@ CLAIM = (
 )
 POLICIES = ("chain-small", "chain", "chain-large")
 MIDDLE = "chain"
-COSTS = (0.0, 1.0, 2.0, 4.0, 8.0)
-BUCKETS = ((1, 1), (2, 3), (4, 7), (8, 15), (16, 31), (32, 63))
-ORDERS, FEWEST = 1000, 30
-"""Random orders of the samples, as published, and the fewest accepted samples in all of them that a bucket is judged by."""
 FIXTURES = ((0.7, 3, 0.524567, 0.517601), (1.0, 2, 0.472381, 0.432472), (2.0, 1, 0.3388, 0.148708), (4.0, 1, 0.1184, -0.418821))
-UNTESTED = "programs whose tests miss bugs (HumanEval and its stronger tests), and whether their false positives are worse code"
+UNTESTED = (
+    "samples of language models on such problems in large numbers (200 a problem), and whether programs that were asked to follow a "
+    "style follow it less where they are false positives"
+)
 NOTES = (
     "The weak checker casts out nines: it accepts a number that equals the right one modulo 9. The strong one compares the numbers.",
     "What the paper calls the false positive rate, P(wrong | accepted), is a false discovery rate.",
@@ -36,41 +36,42 @@ NOTES = (
     "Two types are fitted on the same questions whose curve they are compared with: it is the form that is tested.",
     "Attempt k is reached with the prior's probability. The published notebook weighs it by the posterior again: .5541 instead of "
     ".5246 for the fixture at cost .7.",
+    "The labelled programs were chosen half right, half wrong, of 31 open models: their false discovery rate is that of a model that is "
+    "right half of the time, and no model's own accuracy can be read off them. A problem's samples are pooled over models.",
+    "A mutant is the solution of a HumanEval problem with 1 to 3 small faults. Its strong checker is the shipped tests and new inputs on "
+    "which the solution raises nothing. Some of those may lie outside what the problem's text promises, so a mutant may count as wrong "
+    "for a difference that nobody asked about.",
+    "That ceilings rise with accuracy over mutant models is partly built in, since one rate sets both. Over models of one operator each, "
+    "at one rate, it is not.",
 )
-Bools = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Checked:
-    """Samples of a policy under both checkers, bool[P, N]."""
-
-    weak: Bools
-    strong: Bools
 
 
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
-    """Measure the claim on three chain organisms with a weak and an exact checker.
+    """Measure the claim on three chain organisms, on labelled programs of language models and on mutants of programs.
 
     Args:
-        quick: 100 questions with 32 samples instead of 400 with 64.
+        quick: 100 questions with 32 samples instead of 400 with 64, and 40 programs with 16 mutated samples instead of 164 with 40.
         seed: of all draws.
-        out: a folder for the figure, reward against attempts by cost; none is drawn without it.
+        out: a folder for the figures, reward against attempts by cost; none is drawn without it.
     """
     began = time.perf_counter()
     problems, n = (100, 32) if quick else (400, 64)
     found = {policy: checked(policy, problems, n, seed) for policy in POLICIES}
-    checks = [*fixture_checks(), *ceiling_checks(found)]
-    curves, rewarding, rewards = reward_part(found[MIDDLE], seed)
-    rising, buckets = bucket_part(found[MIDDLE])
-    fitting, fits = fit_part(found[MIDDLE])
+    curves, rewarding, rewards = reward_part(found[MIDDLE], MIDDLE, seed)
+    rising, buckets = bucket_part(found[MIDDLE], MIDDLE)
+    fitting, fits = fit_part(found[MIDDLE], MIDDLE)
+    rates = rate_table(found, f"What endless resampling would reach, {problems} questions x {n} samples")
+    real, real_tables = solutions_part(labelled_solutions(), seed)
+    mutated, mutated_tables, mutated_curves = mutants_part(40, 16, 60, seed, ()) if quick else mutants_part(None, 40, 200, seed)
+    shown = {"reward": (curves, MIDDLE), "reward-mutants": (mutated_curves, "mutants of HumanEval's solutions")}
     return Report(
         SLUG,
         TITLE,
         CLAIM,
-        (*checks, *rewarding, *rising, *fitting),
+        (*fixture_checks(), *ceiling_checks(found), *rewarding, *rising, *fitting, *real, *mutated),
         untested=UNTESTED,
-        tables=(ceiling_table(found), rewards, buckets, fits),
-        figures=() if out is None else (figure(curves, out),),
+        tables=(rates, rewards, buckets, fits, *real_tables, *mutated_tables),
+        figures=() if out is None else tuple(figure(c, name, out / stem) for stem, (c, name) in shown.items()),
         notes=NOTES,
         seed=seed,
         quick=quick,
@@ -113,83 +114,3 @@ def ceiling_checks(found: dict[str, Checked]) -> list[Check]:
         Check(f"false discovery rate of the weak checker, {MIDDLE}", rate, "above 0", rate > 0),
         Check("accuracy of one sample: ceiling, weakest policy first", text, "ceilings in the same order", ceilings == sorted(ceilings)),
     ]
-
-
-def ceiling_table(found: dict[str, Checked]) -> Table:
-    """Accuracy, ceiling and the checker's errors of every policy."""
-    rows = []
-    for policy, c in found.items():
-        r = false_positives(c.weak, c.strong)
-        rows.append((policy, r.accuracy, r.ceiling, r.worst, r.best, r.false_discovery_rate, r.soundness, r.completeness))
-    columns = ("policy", "one sample", "ceiling", "worst", "best", "false discovery", "soundness", "completeness")
-    shape = next(iter(found.values())).weak.shape
-    return Table(f"What endless resampling would reach, {shape[0]} questions x {shape[1]} samples", columns, tuple(rows))
-
-
-def reward_part(c: Checked, seed: int) -> tuple[dict[float, RewardCurve], list[Check], Table]:
-    """Reward against attempts for several costs of a wrong accepted answer."""
-    ks = np.arange(1, c.weak.shape[1] + 1)
-    curves = {cost: reward_curve(c.weak, c.strong, ks, cost, seed=seed) for cost in COSTS}
-    stars = [curve.k_star for curve in curves.values()]
-    inside = [cost for cost, curve in curves.items() if 0 < curve.k_star < ks[-1] and curve.values[-1] < curve.values.max() - 1e-9]
-    rows = tuple(
-        (cost, curve.k_star, float(curve.values.max()), float(curve.values[0]), float(curve.values[-1])) for cost, curve in curves.items()
-    )
-    falling = all(a >= b for a, b in pairwise(stars))
-    checks = [
-        Check("best number of attempts for costs 0, 1, 2, 4, 8", str(stars), "never rises with the cost", falling),
-        Check("costs with an interior maximum of the reward", str(inside), "at least one", bool(inside)),
-    ]
-    columns = ("cost", "best attempts", "reward there", "after 1", f"after {ks[-1]}")
-    return curves, checks, Table(f"Reward of taking the first accepted sample, {MIDDLE}", columns, rows)
-
-
-def bucket_part(c: Checked) -> tuple[list[Check], Table]:
-    """How often what is accepted at attempt k is wrong, expected over all orders of the samples."""
-    passed = c.weak.sum(axis=1)
-    wrong = 1 - (c.weak & c.strong).sum(axis=1) / np.maximum(passed, 1)
-    missing = none_found(c.weak.shape[1], passed)
-    rows: list[tuple[str, float, float]] = []
-    for low, high in BUCKETS:
-        if high > c.weak.shape[1]:
-            break
-        here = missing[:, low - 1] - missing[:, high]
-        if ORDERS * here.sum() >= FEWEST:
-            rows.append((f"{low} to {high}", float(here.sum()), float((here * wrong).sum() / here.sum())))
-    rises = len(rows) > 1 and rows[-1][2] > rows[0][2]
-    measured = f"{rows[0][2]:.3f} to {rows[-1][2]:.3f} (attempts {rows[-1][0]})" if rows else "none accepted"
-    check = Check(f"false discoveries from attempt 1 to the last bucket with {FEWEST} of {ORDERS} orders", measured, "rises", rises)
-    return [check], Table("Accepted samples that are wrong, by attempt", ("attempt", "questions", "false discovery rate"), tuple(rows))
-
-
-def fit_part(c: Checked) -> tuple[list[Check], Table]:
-    """Two types of questions against the measured curve."""
-    ks = np.arange(1, c.weak.shape[1] + 1)
-    report = false_positives(c.weak, c.strong)
-    measured = reward_curve(c.weak, c.strong, ks, 1.0)
-    rows, checks = [], []
-    for how in ("pooled", "published"):
-        model = TwoType.fit(c.weak, c.strong, how)
-        ceiling = model.ceiling() or 0.0
-        gap = float(np.abs(model.reward(ks, 1.0) - measured.values).max())
-        star = min(model.optimal_attempts(1.0, most=int(ks[-1])), int(ks[-1]))
-        lost = float(measured.values.max()) - (float(measured.values[star - 1]) if star else 0.0)
-        types = ", ".join(f"{p:.2f} at {r:.2f}" for p, r in zip(model.priors, model.success, strict=True))
-        rows.append((how, types, model.soundness, ceiling, gap, star, measured.k_star, lost))
-        if how == "pooled":
-            off = abs(ceiling - (report.ceiling or 0.0))
-            checks = [
-                Check("ceiling of two types less the measured one", off, "at most .03", off <= 0.03),
-                Check("reward at cost 1, largest distance of two types from the curve", gap, "at most .03", gap <= 0.03),
-                Check(f"reward lost by taking the {star} attempts of two types", lost, "at most .03", lost <= 0.03),
-            ]
-    columns = ("fit", "types", "soundness", "ceiling", "distance of rewards", "best attempts", "measured best", "reward lost")
-    return checks, Table(f"Two types fitted to {MIDDLE}; measured ceiling {report.ceiling or 0:.3f}", columns, tuple(rows))
-
-
-def figure(curves: dict[float, RewardCurve], out: Path) -> Path:
-    """Reward against attempts by cost, those that stay above 0; the SVG's path."""
-    from ponder.bench.plots import coverage_plot
-
-    shown = {f"cost {cost:g}": curve for cost, curve in curves.items() if curve.values.min() >= 0}
-    return coverage_plot(shown, out / "reward", title=f"First accepted sample, {MIDDLE}", ylabel="reward")[1]

@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 from ponder.bench.conditions import Outcomes, paired
-from ponder.papers.mind_your_step import SLUG, Grammars, accuracies, condition_table, grammar_checks, overlaps, readout_table, reproduce
+from ponder.papers.mind_your_step import (
+    SLUG,
+    Grammars,
+    accuracies,
+    by_grammar,
+    condition_table,
+    grammar_checks,
+    members,
+    overlaps,
+    readout_table,
+    reproduce,
+)
 from ponder.tasks import load
 
 
@@ -33,12 +44,12 @@ def answers(task, correct: np.ndarray, unread: np.ndarray) -> Outcomes:
 def known(noise: float) -> Grammars:
     """A model that knows members up to noise, says no to everything, and when it thinks is readable one time in five."""
     task = load("artificial-grammar:grammars=3")
-    member = np.array([task.gold(p) == "yes" for p in task.problems])
+    member = members(task)
     rng = np.random.default_rng(0)
     readout = member + noise * rng.normal(size=len(member))
     never, fifth = np.zeros(len(member), bool), np.arange(len(member)) % 5 > 0
     direct, cot = answers(task, ~member, never), answers(task, rng.random(len(member)) < 0.5, fifth)
-    return Grammars(task, member, readout, readout, rng.normal(size=len(member)), overlaps(task), direct, cot)
+    return Grammars(task, member, readout, readout, rng.normal(size=len(member)), overlaps(task), direct, cot, by_grammar(readout, task))
 
 
 def test_gates_of_implicit_knowledge() -> None:

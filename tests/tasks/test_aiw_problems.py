@@ -11,7 +11,7 @@ import pytest
 
 from ponder.core.errors import InputError
 from ponder.tasks import load, names
-from ponder.tasks.aiw import PROMPTS, base_prompt, parse_answer, parse_expression, problem_of
+from ponder.tasks.aiw import PROMPTS, base_prompt, parse_answer, parse_confidence, parse_expression, problem_of
 from ponder.tasks.aiw_families import FAMILIES, Variation, drawn_variation, paper_variations
 
 
@@ -178,6 +178,14 @@ def test_parsers(text: str, official: str | None, strict: str | None) -> None:
 )
 def test_expressions(text: str, value: str | None) -> None:
     assert parse_expression(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("### Answer: 7\n### Confidence: 95%", 0.95), ("confidence: **99.5 %**", 0.995), ("Confidence: 120%", 1.0), ("I am 90% sure", None)],
+)
+def test_confidences(text: str, value: float | None) -> None:
+    assert parse_confidence(text) == value
 
 
 def test_answers_are_graded_by_the_parser_that_is_asked_for() -> None:

@@ -66,6 +66,12 @@ def parse_expression(text: str) -> str | None:
     return "M+1" if re.search(r"(?<![-+\w])(?:m\+1|1\+m)(?![-+*/\d])", flat) else None
 
 
+def parse_confidence(text: str) -> float | None:
+    """The confidence that a response to the prompt type "confidence" states, in [0, 1]; None if it states none."""
+    found = re.findall(r"confidence:[\s*_`]*(\d+(?:\.\d+)?)[\s*_`]*%", text.lower())
+    return min(1.0, float(found[-1]) / 100) if found else None
+
+
 def problem_of(family: str, variation: Variation, prompt: str = "standard", distractor: str = "") -> Problem:
     """One problem of a family.
 

@@ -3,6 +3,7 @@
 from ponder.scorers.ask import judge, self_eval
 from ponder.scorers.base import Scorer
 from ponder.scorers.code_tests import tests
+from ponder.scorers.generated_tests import generated_tests
 from ponder.scorers.procedure import procedure
 from ponder.scorers.process import lookahead, odds, prm, raw
 from ponder.scorers.selfeval import win_or_tie
@@ -11,6 +12,7 @@ from ponder.scorers.weibull import weibull
 
 __all__ = [
     "Scorer",
+    "generated_tests",
     "judge",
     "likelihood",
     "lookahead",

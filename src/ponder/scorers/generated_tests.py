@@ -21,7 +21,10 @@ from ponder.scorers.base import Scorer, log
 from ponder.scorers.code_tests import Backend, Seconds, check_of
 
 _ASKED = "Do not write the program. Write {each} different tests of it, one a line, each of the form: assert FUNCTION(ARGUMENTS) == RESULT"
-_BUILTINS = frozenset("abs all any bool dict float int len list max min range round set sorted str sum tuple".split())
+_BUILTINS = (
+    "abs", "all", "any", "bool", "dict", "float", "int", "len", "list", "max", "min", "range", "round", "set", "sorted", "str", "sum",
+    "tuple",
+)  # fmt: skip
 _PLAIN = (
     ast.Assert, ast.Compare, ast.cmpop, ast.Call, ast.Name, ast.Load, ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.UnaryOp,
     ast.unaryop, ast.BinOp, ast.operator, ast.BoolOp, ast.boolop, ast.keyword,
@@ -102,4 +105,4 @@ def _tests_one_function(statement: ast.stmt) -> bool:
         return False
     called = {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     named = {node.id for node in nodes if isinstance(node, ast.Name)}
-    return named == called and len(called - _BUILTINS) == 1
+    return named == called and len(called.difference(_BUILTINS)) == 1

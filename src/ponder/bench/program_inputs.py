@@ -12,7 +12,7 @@ import numpy as np
 Arguments = tuple[Any, ...]
 
 
-def tested_inputs(tests: Sequence[str], names: Sequence[str]) -> list[Arguments]:
+def inputs_of_tests(tests: Sequence[str], names: Sequence[str]) -> list[Arguments]:
     """The arguments with which test code calls a function, those that are literals, each once, in order.
 
     Args:

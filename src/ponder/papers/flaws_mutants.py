@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ponder.bench.limits import RewardCurve, false_positives
 from ponder.bench.mutants import mutate
-from ponder.bench.program_inputs import Arguments, more_inputs, same_value, tested_inputs
+from ponder.bench.program_inputs import Arguments, inputs_of_tests, more_inputs, same_value
 from ponder.core.errors import EngineError, MissingExtra
 from ponder.core.problem import Problem
 from ponder.core.seeds import generator
@@ -108,7 +108,7 @@ def subjects(box: Sandbox, limit: int | None, inputs: int, seed: int) -> tuple[l
     for row in subset(rows("humaneval"), limit, seed):
         problem = humaneval_problem(row)
         source, name = row["prompt"] + row["canonical_solution"], row["entry_point"]
-        known = tested_inputs((row["test"],), ("candidate", name))
+        known = inputs_of_tests((row["test"],), ("candidate", name))
         new = more_inputs(known, inputs + inputs // 2, generator(seed, ("flaws", "inputs", row["task_id"])))
         calls = [(name, arguments) for arguments in new]
         held = [(c, v) for c, v in zip(calls, _values(box, source, calls), strict=True) if not isinstance(v, Raised)][:inputs]

@@ -5,6 +5,7 @@ import ponder.stages  # noqa: F401
 from ponder.core.text import parse
 from ponder.methods.adaptive import adaptive_best_of_n, pruned_best_of_n
 from ponder.methods.gibbs import parallel_tempering, particle_gibbs
+from ponder.methods.linc import linc
 from ponder.methods.named import METHODS, named
 from ponder.methods.resampling import resample_until_pass
 from ponder.methods.sampling import (
@@ -30,6 +31,7 @@ __all__ = [
     "dvts",
     "entropic_particle_filter",
     "hint_infer",
+    "linc",
     "named",
     "parallel_tempering",
     "parse",

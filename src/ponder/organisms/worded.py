@@ -37,20 +37,21 @@ MARK = "####"
 
 READS = "a sentence about Anne, Bob and others (Bob is not kind.), or a problem of the task logic"
 STEP = 8
-_PROBLEM = re.compile(r"(?s)(.*?)\n\s*Statement: (.*?)\n")
+_PROBLEM = re.compile(r"(?s)(?:Facts and rules:\s*)?(.*?)\n\s*Statement: (.*?)\n")
+_SENTENCE = re.compile(r"Sentence: (.*)")
 
 
 def canonical(question: str) -> str:
-    """The prompt of a sentence or of a problem.
+    """The prompt of a sentence, which may stand behind "Sentence:", or of a problem.
 
     Raises:
         InputError: a word that is not known.
     """
     found = _PROBLEM.match(question + "\n")
     if found is None:
-        return sentence_prompt(question)
-    premises = found[1].partition("\n")[2] if found[1].startswith("Facts") else found[1]
-    return problem_prompt([s for s in re.split(r"(?<=\.)\s+", premises.strip()) if s], found[2])
+        named = _SENTENCE.search(question)
+        return sentence_prompt(named[1] if named else question)
+    return problem_prompt([s for s in re.split(r"(?<=\.)\s+", found[1].strip()) if s], found[2])
 
 
 def sentence_prompt(sentence: str) -> str:

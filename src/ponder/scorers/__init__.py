@@ -6,6 +6,7 @@ from ponder.scorers.code_tests import tests
 from ponder.scorers.generated_tests import generated_tests
 from ponder.scorers.procedure import procedure
 from ponder.scorers.process import lookahead, odds, prm, raw
+from ponder.scorers.prover import prover
 from ponder.scorers.selfeval import win_or_tie
 from ponder.scorers.simple import likelihood, matches, random
 from ponder.scorers.weibull import weibull
@@ -20,6 +21,7 @@ __all__ = [
     "odds",
     "prm",
     "procedure",
+    "prover",
     "random",
     "raw",
     "self_eval",

@@ -8,6 +8,7 @@ from ponder.stages.conditions import confident, reached, settled
 from ponder.stages.decide import abstain, argmax, distinct, draw, judged, prune, top, vote
 from ponder.stages.gibbs import gibbs
 from ponder.stages.hints import hinted
+from ponder.stages.logic import formalise, prove, repair
 from ponder.stages.mcts import mcts
 from ponder.stages.revise import attempts, revise, winners
 from ponder.stages.sample import sample, write
@@ -24,14 +25,17 @@ __all__ = [
     "distinct",
     "draw",
     "extend",
+    "formalise",
     "gibbs",
     "hinted",
     "judged",
     "loop",
     "mcts",
     "merge",
+    "prove",
     "prune",
     "reached",
+    "repair",
     "resample",
     "rescore",
     "revise",

@@ -12,6 +12,7 @@ from ponder.tasks.arithmetic import ARITHMETIC, TIMES_TABLES
 from ponder.tasks.base import Maker, Task, checked_options, closest, split_spec
 from ponder.tasks.code import CRUXEVAL, HUMANEVAL, MBPP
 from ponder.tasks.gym import GYM
+from ponder.tasks.logic import ENTAILMENT, LOGIC
 from ponder.tasks.mind_your_step import MIND_YOUR_STEP
 from ponder.tasks.organisms import CHAIN, COUNTDOWN
 from ponder.tasks.procbench import PROCBENCH
@@ -31,6 +32,8 @@ _MAKERS: dict[str, Maker] = {
     "procbench": PROCBENCH,
     "products": PRODUCTS,
     "humaneval-pro": HUMANEVAL_PRO,
+    "logic": LOGIC,
+    "entailment": ENTAILMENT,
     **PUBLISHED,
     "humaneval": HUMANEVAL,
     "mbpp": MBPP,

@@ -165,10 +165,15 @@ def _file(rest: str, options: dict[str, Any], limit: int | None, seed: int) -> T
 def _hub(rest: str, options: dict[str, Any], limit: int | None, seed: int) -> Task:
     if not rest:
         raise InputError("hub: needs a data set, as in hub:openai/gsm8k,config=main,split=test")
-    split, config = options.pop("split", "test"), options.pop("config", None)
-    folder = Path(rest).expanduser()
-    rows = _local_split(folder, split, config) if folder.is_dir() else remote_split(rest, split, config)
+    split = options.pop("split", "test")
+    rows = hub_rows(rest, split, options.pop("config", None))
     return from_rows(f"hub:{rest}", f"the {split} split of {rest}", rows, options, limit, seed)
+
+
+def hub_rows(name: str, split: str, config: str | None) -> list[Row]:
+    """The rows of a split of a data set of the hub, or of a folder in its layout."""
+    folder = Path(name).expanduser()
+    return _local_split(folder, split, config) if folder.is_dir() else remote_split(name, split, config)
 
 
 def _local_split(folder: Path, split: str, config: str | None) -> list[Row]:

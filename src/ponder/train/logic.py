@@ -51,9 +51,9 @@ class LogicRun:
 
 
 RUNS = {
-    "logic-label": LogicRun(1500, 24, CONTEXT, "says what follows from a small theory at once"),
-    "logic-steps": LogicRun(1500, 24, CONTEXT, "derives claims from a small theory, then says what follows"),
-    "logic-formula": LogicRun(1000, 24, 64, "translates one sentence about a small world into first-order logic"),
+    "logic-label": LogicRun(1000, 16, CONTEXT, "says what follows from a small theory at once"),
+    "logic-steps": LogicRun(1000, 16, CONTEXT, "derives claims from a small theory, then says what follows"),
+    "logic-formula": LogicRun(600, 24, 64, "translates one sentence about a small world into first-order logic"),
 }
 
 
@@ -165,7 +165,7 @@ def batches(name: str, pool: list[Source], seed: int) -> Callable[[int], Batch]:
 def organism(asked: Made) -> list[Path]:
     """One of `RUNS`, with the accuracy that it has on new problems of depths up to 2."""
     run = RUNS[asked.name]
-    net = TorchNet(Shape(96, 4, 4, run.context, ALPHABET, "worded"), asked.seed)
+    net = TorchNet(Shape(64, 4, 4, run.context, ALPHABET, "worded"), asked.seed)
     data = batches(asked.name, sources(POOL, asked.seed), asked.seed)
     held_out = batches(asked.name, sources(180, _HELD_OUT), _HELD_OUT)(0)
 

@@ -1,0 +1,137 @@
+"""Logic problems: small theories made on the spot, whose answers are known, and rows of published sets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ponder.core.errors import InputError
+from ponder.core.problem import Problem
+from ponder.core.seeds import generator
+from ponder.logic.english import Wording, sentences
+from ponder.logic.theories import DEEPEST, LABELS, Question, question
+from ponder.tasks.base import Maker, Task, closest, subset
+from ponder.tasks.rows import Row, hub_rows, read_rows
+
+MOST = 100_000
+"""The most problems of a made task."""
+
+COLUMNS = {
+    "premises": ("premises", "theory", "context"),
+    "conclusion": ("conclusion", "question", "statement"),
+    "label": ("label", "answer"),
+}
+"""What a column of a published set is called if the user does not say: as in FOLIO and as in ProofWriter."""
+_LABELS = {"true": "True", "false": "False", "uncertain": "Uncertain", "unknown": "Uncertain"}
+
+
+@dataclass(frozen=True)
+class Made:
+    """A made problem with everything that is known of it, formulas included: nothing of this but the sentences goes into a `Problem`."""
+
+    question: Question
+    premises: tuple[str, ...]
+    conclusion: str
+
+
+def made(index: int, low: int, high: int, rare: int, seed: int) -> Made:
+    """The problem of an index in the task `logic`: depths go round from low to high, and so do the labels."""
+    rng = generator(seed, ("tasks", "logic", low, high, rare, index))
+    span = high - low + 1
+    asked = question(low + index % span, LABELS[index // span % len(LABELS)], rng)
+    return Made(asked, *sentences(asked, Wording(rare=rare / 100), rng))
+
+
+def problem_of(premises: Sequence[str], conclusion: str, id: str) -> Problem:
+    """Premises and a conclusion as a question with three options, the sentences in its data."""
+    facts = "\n".join(premises) or "(none)"
+    text = f"Facts and rules:\n{facts}\n\nStatement: {conclusion}\n\nDo the facts and rules make the statement true, false or neither?"
+    data = {"premises": list(premises), "conclusion": conclusion}
+    return Problem(text, id=id, choices=LABELS, reads="choice", data=data)
+
+
+def _logic(rest: str, options: dict[str, Any], limit: int | None, seed: int) -> Task:
+    low, high, rare, n = (options[key] for key in ("low", "high", "rare", "n"))
+    if not 0 <= low <= high <= DEEPEST:
+        raise InputError(f"logic: low and high must satisfy 0 <= low <= high <= {DEEPEST}, not low={low}, high={high}")
+    if not 0 <= rare <= 100:
+        raise InputError(f"logic: rare is a percentage from 0 to 100, not {rare}")
+    if not 1 <= n <= MOST:
+        raise InputError(f"logic: n must be between 1 and {MOST}, not {n}")
+    found = [made(i, low, high, rare, seed) for i in range(n if limit is None else min(n, limit))]
+    problems = tuple(problem_of(m.premises, m.conclusion, f"{seed}-{i}") for i, m in enumerate(found))
+    return _task(LOGIC.about, problems, [m.question.label for m in found])
+
+
+def _task(about: str, problems: tuple[Problem, ...], labels: Sequence[str]) -> Task:
+    return Task("", about, problems, {p.id: p.read(label) or "" for p, label in zip(problems, labels, strict=True)}, 1 / len(LABELS))
+
+
+def from_rows(name: str, about: str, rows: Sequence[Row], options: dict[str, str], limit: int | None, seed: int) -> Task:
+    """A task of rows with premises, a conclusion and a label; premises are a list, or one text of lines or sentences.
+
+    Raises:
+        InputError: for a missing column, an empty set, a label that is not true, false, uncertain or unknown.
+    """
+    unknown = next((key for key in options if key not in COLUMNS), None)
+    if unknown is not None:
+        raise InputError(f"{name}: no option is called {unknown!r}; {closest(unknown, list(COLUMNS))}")
+    if not rows:
+        raise InputError(f"{name} holds no rows")
+    column = {kind: _column(name, kind, rows[0], options.get(kind)) for kind in COLUMNS}
+    problems: list[Problem] = []
+    labels: list[str] = []
+    for i, row in subset(list(enumerate(rows)), limit, seed):
+        label = _LABELS.get(str(row[column["label"]]).strip().lower())
+        conclusion = str(row[column["conclusion"]]).strip()
+        if label is None or not conclusion:
+            raise InputError(f"{name}, row {i + 1}: needs a conclusion and a label of {', '.join(_LABELS)}, not {row[column['label']]!r}")
+        problems.append(problem_of(_sentences(row[column["premises"]]), conclusion, str(i)))
+        labels.append(label)
+    return _task(about, tuple(problems), labels)
+
+
+def _column(name: str, kind: str, row: Row, given: str | None) -> str:
+    found = given or next((column for column in COLUMNS[kind] if column in row), "")
+    if found not in row:
+        tried = given or ", ".join(COLUMNS[kind])
+        raise InputError(f"{name} has no column for the {kind} (tried {tried}); its columns are {', '.join(map(str, row))}")
+    return found
+
+
+def _sentences(value: Any) -> list[str]:
+    """Premises as a list, as lines, or as one text of sentences."""
+    if not isinstance(value, list):
+        text = str(value).strip()
+        value = text.splitlines() if "\n" in text else re.split(r"(?<=\.)\s+", text)
+    return [text for part in value if (text := str(part).strip())]
+
+
+def _entailment(rest: str, options: dict[str, Any], limit: int | None, seed: int) -> Task:
+    if not rest:
+        raise InputError("entailment: needs a data set or a file, as in entailment:yale-nlp/FOLIO,split=validation")
+    if Path(rest).suffix in (".jsonl", ".csv", ".tsv"):
+        rows = read_rows(Path(rest).expanduser())
+    else:
+        rows = hub_rows(rest, options.pop("split", "validation"), options.pop("config", None))
+    return from_rows(f"entailment:{rest}", f"what follows from the premises of {rest}", rows, options, limit, seed)
+
+
+LOGIC = Maker(
+    "small theories of facts and rules: does a statement follow, does its negation, or neither? Equally many of each, at each depth",
+    _logic,
+    {
+        "low": (0, "the fewest rounds of reasoning, from 0"),
+        "high": (DEEPEST, f"the most rounds of reasoning, up to {DEEPEST}"),
+        "rare": (5, "the percentage of sentences worded in a rare way"),
+        "n": (360, f"how many problems, at most {MOST}"),
+    },
+)
+ENTAILMENT = Maker(
+    "premises, a conclusion and whether it is true, false or uncertain: FOLIO, ProofWriter, your own file",
+    _entailment,
+    form="entailment:ID or FILE[,split=validation,premises=COLUMN,conclusion=COLUMN,label=COLUMN]",
+)

@@ -141,6 +141,7 @@ def test_metrics_of_an_answer_with_one_state_too_many(metric: str, credit: float
         ("procbench:lengths=1-5", "lengths must be numbers from 2 to 25"),
         ("procbench:lengths=9-5", "9-5"),
         ("procbench:tasks=", "tasks must be"),
+        ("procbench:tasks=" + "1" * 5000, "tasks must be"),
         ("procbench:metric=accuracy", "no metric"),
         ("procbench:per_length=0", "per_length"),
         ("procbench:task=1", "did you mean 'tasks'"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -13,8 +16,9 @@ from ponder.core.steps import sequential_match
 from ponder.papers.procbench_organism import _written, load_net, runs
 from ponder.tasks.procbench import label
 from ponder.tasks.procbench.compact import ALPHABET, COLUMNS, NUMBERS, draw, prompt, prompt_places, response, response_places
-from ponder.train.net import save
-from ponder.train.procedures import EXAMPLES, ROW, batches, fresh_net, packed
+from ponder.train.net import read, save
+from ponder.train.procedures import EXAMPLES, ROW, batches, follower, fresh_net, packed
+from ponder.train.recipes import Made
 
 _IDS = {c: i for i, c in enumerate(ALPHABET)}
 
@@ -115,3 +119,15 @@ def test_a_batch_of_one_example() -> None:
     assert batch.learn.sum() == len(response(procedure))
     assert batch.segments is not None
     assert (batch.segments[0] >= 0).sum() == size
+
+
+def test_the_recipe_writes_a_net_that_says_how_it_was_made(tmp_path: Path) -> None:
+    (path,) = follower(Made("procedures", tmp_path, 5, steps=2, quiet=True))
+    assert path.name == "procedures-5.safetensors"
+    net = load_net(path)
+    assert net.config.alphabet == ALPHABET
+    (steps,) = runs(net, [draw(15, 2, np.random.default_rng(0))])
+    assert sequential_match(label(draw(15, 2, np.random.default_rng(0))), steps) == 0
+    _, metadata = read(path)
+    assert json.loads(metadata["facts"])["run_steps"] == 2
+    assert metadata["command"] == "python -m ponder.train procedures --out DIR --seed 5 --steps 2"

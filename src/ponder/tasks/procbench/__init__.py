@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ponder.core.errors import InputError
@@ -89,7 +90,8 @@ def _numbers(option: str, text: str, low: int, high: int) -> list[int]:
     for part in text.split(","):
         first, _, last = part.strip().partition("-")
         ends = (first, last or first)
-        if not all(end.isascii() and end.isdigit() and low <= int(end) <= high for end in ends) or int(ends[0]) > int(ends[1]):
+        written = all(re.fullmatch(r"\d{1,4}", end, re.ASCII) for end in ends)
+        if not written or not low <= int(ends[0]) <= int(ends[1]) <= high:
             raise InputError(
                 f"procbench: {option} must be numbers from {low} to {high}, such as {low}-{low + 3},{high}; not {part.strip()!r}"
             )

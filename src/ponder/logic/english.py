@@ -89,8 +89,14 @@ def sentence(said: Claim | Rule, wording: Wording, rng: np.random.Generator) -> 
     return rule_text(said, way) if isinstance(said, Rule) else claim_text(said, way)
 
 
+def said(asked: Question, wording: Wording, rng: np.random.Generator) -> list[tuple[str, Claim | Rule]]:
+    """The premises of a question, facts and rules in one random order, then its claim, each in a random way with what it says."""
+    premises: list[Claim | Rule] = [*asked.theory.facts, *asked.theory.rules]
+    ordered = [premises[int(i)] for i in rng.permutation(len(premises))]
+    return [(sentence(item, wording, rng), item) for item in (*ordered, asked.claim)]
+
+
 def sentences(asked: Question, wording: Wording, rng: np.random.Generator) -> tuple[tuple[str, ...], str]:
-    """The premises of a question, facts and rules in one random order, and its claim, as sentences."""
-    said: list[Claim | Rule] = [*asked.theory.facts, *asked.theory.rules]
-    premises = tuple(sentence(said[int(i)], wording, rng) for i in rng.permutation(len(said)))
-    return premises, sentence(asked.claim, wording, rng)
+    """The premises of a question and its claim, as sentences."""
+    *premises, claim = (text for text, _ in said(asked, wording, rng))
+    return tuple(premises), claim

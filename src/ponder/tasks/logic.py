@@ -11,7 +11,8 @@ from typing import Any
 from ponder.core.errors import InputError
 from ponder.core.problem import Problem
 from ponder.core.seeds import generator
-from ponder.logic.english import Wording, sentences
+from ponder.logic.english import Wording, said
+from ponder.logic.formula import Formula
 from ponder.logic.theories import DEEPEST, LABELS, Question, question
 from ponder.tasks.base import Maker, Task, closest, subset
 from ponder.tasks.rows import Row, hub_rows, read_rows
@@ -30,11 +31,18 @@ _LABELS = {"true": "True", "false": "False", "uncertain": "Uncertain", "unknown"
 
 @dataclass(frozen=True)
 class Made:
-    """A made problem with everything that is known of it, formulas included: nothing of this but the sentences goes into a `Problem`."""
+    """A made problem with everything that is known of it; only its sentences go into a `Problem`.
+
+    Attributes:
+        question: the theory and what is asked of it, with the label and the depth.
+        premises, conclusion: the sentences.
+        formulas: what they say, the conclusion last.
+    """
 
     question: Question
     premises: tuple[str, ...]
     conclusion: str
+    formulas: tuple[Formula, ...]
 
 
 def made(index: int, low: int, high: int, rare: int, seed: int) -> Made:
@@ -42,7 +50,8 @@ def made(index: int, low: int, high: int, rare: int, seed: int) -> Made:
     rng = generator(seed, ("tasks", "logic", low, high, rare, index))
     span = high - low + 1
     asked = question(low + index % span, LABELS[index // span % len(LABELS)], rng)
-    return Made(asked, *sentences(asked, Wording(rare=rare / 100), rng))
+    texts, items = zip(*said(asked, Wording(rare=rare / 100), rng), strict=True)
+    return Made(asked, texts[:-1], texts[-1], tuple(item.formula for item in items))
 
 
 def problem_of(premises: Sequence[str], conclusion: str, id: str) -> Problem:

@@ -19,7 +19,7 @@ from ponder.papers.report import Check, Table
 from ponder.tasks import load as load_task
 
 ASKED = 2000
-STEPS = 500
+STEPS = 400
 LEAST_SEEN, MOST_HELD_OUT, LEAST_GAP = 0.95, 0.5, 0.3
 FAMILIES = ("aiw", "bob", "light_family", "light_arithmetic")
 

@@ -14,6 +14,7 @@ from ponder.bench.share_plot import shares_plot
 from ponder.bench.stats import pass_at_k, wilson
 from ponder.core.language import LM, Sampling
 from ponder.lm.load import DEFAULT, load
+from ponder.papers.humaneval_pro_organism import organism_part
 from ponder.papers.report import Check, Report, Table
 from ponder.pull import home
 from ponder.sandbox import Sandbox, find
@@ -32,15 +33,19 @@ CLAIM = (
 )
 PUBLISHED = {"humaneval-pro": (164, 7), "mbpp-pro": (378, 30)}
 """Items of each published set, and how many of their second solutions never name the base function."""
+STEPS = 400
+"""Updates of the small model that writes list programs."""
 UNTESTED = (
     "the published drop of 10 to 15 points, which needs models that can write code (ponder.bench.self_invoking.evaluate measures it on "
-    "any engine); the trained small model of list programs; and, unless the files lie in PONDER_HOME, the published sets."
+    "any engine); and, unless the files lie in PONDER_HOME, the published sets."
 )
 NOTES = (
     "The second problems are made by templates from recorded calls, not by a language model and people: they are easier than the "
     "published ones, and every input of the base function comes from HumanEval's own tests.",
     "Solutions of real models to HumanEval's problems are put before the item's own second solution: what they show is how base faults "
     "reach the second problem's tests, not how well the models build on their own functions.",
+    "The small model writes list programs from descriptions. A second item needs a longer program than a base item, and half of it is the "
+    "base function again: its drop shows that parts which are each mostly right make a whole that is less often right.",
     "SmolLM2-135M cannot write these functions: its figures are a floor, and gate only that the second problem is not easier.",
 )
 
@@ -50,7 +55,7 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
 
     Args:
         quick: a fifth of the items and the first 24 problems are checked, a third of the labelled solutions, and the small model writes 2
-            programs for 8 items instead of 10 for 40.
+            programs for 8 items instead of 10 for 40; one small model of list programs is trained instead of three.
         seed: of the small model's draws. The items are those of seed 0, as shipped.
         out: a folder for the figure, the share of problems that each operator makes an item of; none is drawn without it.
     """
@@ -63,7 +68,8 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     checks = [*truth_checks(judged, box), *made_checks(records, drafts, items, box), formula_check(), *published_checks(box)]
     faults, fault_table = faults_part(items, 3 if quick else 1, box)
     small = small_model(load(DEFAULT), items, seed, 8 if quick else 40, 2 if quick else 10)
-    checks += [*faults, floor_check(small)]
+    trained, trained_table = organism_part([seed] if quick else [seed, seed + 1, seed + 2], STEPS)
+    checks += [*trained, *faults, floor_check(small)]
     figures = () if out is None else (yield_figure(records, drafts, items, out),)
     return Report(
         SLUG,
@@ -71,7 +77,7 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         CLAIM,
         tuple(checks),
         untested=UNTESTED,
-        tables=(yield_table(records, drafts, items), fault_table, model_table(small)),
+        tables=(yield_table(records, drafts, items), trained_table, fault_table, model_table(small)),
         figures=figures,
         notes=NOTES,
         seed=seed,
@@ -177,12 +183,8 @@ def floor_check(small: SelfInvoking) -> Check:
     """The one gate that a model of this size allows: the second problem is not easier than the first."""
     k = max(k for _, k in small.pass_at)
     base, pro = small.pass_at["base", k].value, small.pass_at["pro", k].value
-    return Check(
-        f"{DEFAULT}: pass@{k} of the second problem",
-        f"{pro:.3f}",
-        f"at most the base problem's + .05, {base + 0.05:.3f}",
-        pro <= base + 0.05,
-    )
+    expected = f"at most the base problem's + .05, {base + 0.05:.3f}"
+    return Check(f"{DEFAULT}: pass@{k} of the second problem", f"{pro:.3f}", expected, pro <= base + 0.05, False)
 
 
 def model_table(small: SelfInvoking) -> Table:

@@ -68,6 +68,12 @@ def test_the_seed_decides() -> None:
     assert {mutate(SOURCE, np.random.default_rng(seed), ["bounds"]) for seed in range(100)} == every
 
 
+def test_a_mutant_is_never_the_original() -> None:
+    source = "def f():\n    return None"
+    assert {mutate(source, np.random.default_rng(seed), ["result"]) for seed in range(60)} == {t for _, t in mutants(source, ["result"])}
+    assert source not in {text for _, text in mutants(source)}
+
+
 def test_nothing_to_change() -> None:
     assert mutate("def f(x):\n    pass", np.random.default_rng(0)) is None
     assert mutate("def f(x:", np.random.default_rng(0)) is None

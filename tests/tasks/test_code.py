@@ -48,6 +48,13 @@ def test_a_wrong_program_that_quits_or_prints_is_wrong() -> None:
         assert task.grade(task.problems[0], code) == 0
 
 
+def test_an_answer_cannot_redefine_the_helpers_of_its_tests() -> None:
+    problem = next(p for p in load("humaneval").problems if p.id == "HumanEval/32")
+    lie = "def poly(xs, x):\n    return 0\n\ndef find_zero(xs):\n    return 0.0"
+    assert "def poly" in problem.data["setup"]
+    assert load("humaneval").grade(problem, lie) == 0
+
+
 def test_assertions_become_single_tests() -> None:
     setup, tests = split_tests("import math\nx = 1\nassert f(1) == 2\nassert f(2) == (\n    3)\n")
     assert setup == "import math\nx = 1"

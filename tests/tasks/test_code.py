@@ -85,7 +85,7 @@ def test_prompts_for_chats_and_for_base_models() -> None:
     prompt, stop = write_prompt(chat)
     assert "```python" in prompt[-1].content  # pyright: ignore[reportAttributeAccessIssue]
     assert stop == ()
-    assert write_prompt(base)[0] == base.prompt
+    assert write_prompt(base)[0] == str(chat.prompt).rstrip()
     assert "\ndef " in write_prompt(base)[1]
     (mbpp,) = load("mbpp:style=continue", limit=1).problems
     assert str(mbpp.prompt).startswith('"""\n')

@@ -71,8 +71,9 @@ def humaneval_problem(row: Row, style: str = "plain") -> Problem:
     if "def " in before:  # the tests' own copies of the prompt's helpers, which an answer cannot redefine
         setup = f"{before}\n{setup}"
     data = {"prefix": row["prompt"], "tests": tests, "setup": setup, "entry_point": row["entry_point"]}
-    stop = _HUMANEVAL_STOPS if style == "continue" else ()
-    return Problem(row["prompt"], row["task_id"], reads="code", style=style, stop=stop, data=data)
+    # A base model that is given the last line break too begins another block instead of the body.
+    asked, stop = (row["prompt"].rstrip(), _HUMANEVAL_STOPS) if style == "continue" else (row["prompt"], ())
+    return Problem(asked, row["task_id"], reads="code", style=style, stop=stop, data=data)
 
 
 def mbpp_problem(row: Row, style: str = "plain") -> Problem:
@@ -80,7 +81,7 @@ def mbpp_problem(row: Row, style: str = "plain") -> Problem:
     setup, tests = split_tests(row["test"])
     shown, data = "\n".join(tests), {"tests": tests, "setup": setup}
     if style == "continue":
-        begun = f'"""\n{row["prompt"]}\n{shown}\n"""\n'
+        begun = f'"""\n{row["prompt"]}\n{shown}\n"""'
         return Problem(begun, row["task_id"], reads="code", style=style, stop=_MBPP_STOPS, data=data)
     asked = f"{row['prompt']} It has to pass these tests:\n\n{shown}"
     return Problem(asked, row["task_id"], reads="code", style=style, data=data)

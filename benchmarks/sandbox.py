@@ -2,10 +2,11 @@
 
     python benchmarks/sandbox.py speed
     python benchmarks/sandbox.py mutants [PER_PROBLEM]
+    python benchmarks/sandbox.py solutions
 
 print JSON. `speed` (a minute): for each backend and one, two and four workers, checks a second of the right solutions, their acceptances by
-backend, and for scale what one start of a bubblewrap sandbox costs, which a run in a pool of them does not pay. `mutants` (minutes): the
-verdicts of both backends on seeded one-change mutants, by the status that monty gives, and where they differ.
+backend, and for scale what one start of a bubblewrap sandbox costs, which a run in a pool of them does not pay. `mutants` and
+`solutions` (half a minute): whether both backends give one verdict, on seeded one-change mutants and on 500 programs that models wrote.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from ponder.sandbox.box import Box
 from ponder.sandbox.bubblewrap import Bubblewrap
 from ponder.sandbox.finding import Auto
 from ponder.sandbox.monty import Monty
-from ponder.tasks.code import rows
+from ponder.tasks.code import labelled_solutions, rows
 
 STARTS = 20
 
@@ -60,22 +61,37 @@ def _timed(box: Sandbox) -> dict[str, Any]:
 
 
 def mutants(each: int) -> dict[str, Any]:
-    """Verdicts of both backends on `each` mutants of every solution."""
-    programs: list[tuple[str, Check]] = []
+    """Verdicts on `each` seeded mutants of every solution."""
+    programs = []
     for problem, check in zip(rows("humaneval"), checks(), strict=True):
         made = {mutate(check.code, generator(0, [problem["task_id"], i])) for i in range(each)}
-        programs += [(problem["task_id"], Check(code, check.tests)) for code in sorted(filter(None, made))]
-    given = [check for _, check in programs]
-    limits = Limits(seconds=2)
-    small, full = Monty().check(given, limits), Bubblewrap().check(given, limits)
+        programs += [Check(code, check.tests) for code in sorted(filter(None, made))]
+    return _agreement(programs)
+
+
+def solutions() -> dict[str, Any]:
+    """Verdicts on 500 programs that models wrote."""
+    tests = {problem["task_id"]: check.tests for problem, check in zip(rows("humaneval"), checks(), strict=True)}
+    return _agreement([Check(solution.code, tests[solution.task_id]) for solution in labelled_solutions()])
+
+
+def _agreement(programs: list[Check]) -> dict[str, Any]:
+    limits = Limits(seconds=4)
+    small, full = Monty().check(programs, limits), Bubblewrap().check(programs, limits)
     counts: Counter[str] = Counter()
     differing = []
-    for (task, check), a, b in zip(programs, small, full, strict=True):
+    for check, a, b in zip(programs, small, full, strict=True):
         counts["unsupported" if a.status == "unsupported" else "same" if a.all_passed == b.all_passed else "differing"] += 1
         if a.status != "unsupported" and a.all_passed != b.all_passed:
-            differing.append({"task": task, "code": check.code, "monty": [a.status, a.error], "bubblewrap": [b.status, b.error]})
+            differing.append({"code": check.code, "monty": [a.status, a.error], "bubblewrap": [b.status, b.error]})
     passing = sum(outcome.all_passed for outcome in full)
-    return {"mutants": len(given), **counts, "pass": passing, "statuses": Counter(o.status for o in full), "where they differ": differing}
+    return {
+        "programs": len(programs),
+        **counts,
+        "pass": passing,
+        "statuses": Counter(o.status for o in full),
+        "where they differ": differing,
+    }
 
 
 if __name__ == "__main__":
@@ -84,5 +100,7 @@ if __name__ == "__main__":
             print(json.dumps(speed(), indent=1))
         case ["mutants", *rest]:
             print(json.dumps(mutants(int(rest[0]) if rest else 5), indent=1))
+        case ["solutions"]:
+            print(json.dumps(solutions(), indent=1))
         case _:
-            sys.exit("usage: python benchmarks/sandbox.py speed | mutants [PER_PROBLEM]")
+            sys.exit("usage: python benchmarks/sandbox.py speed | mutants [PER_PROBLEM] | solutions")

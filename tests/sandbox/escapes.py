@@ -158,7 +158,7 @@ print('ESCAPED')""",
         """\
 import os, stat
 for n in os.listdir('/dev'):
-    if stat.S_ISBLK(os.stat('/dev/' + n).st_mode):
+    if stat.S_ISBLK(os.lstat('/dev/' + n).st_mode):
         print('ESCAPED')""",
     ),
     Escape("files: mount", LIBC + "print('ESCAPED' if libc.mount(b'none', b'/tmp', b'tmpfs', 0, None) == 0 else '')"),

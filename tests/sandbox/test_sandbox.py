@@ -207,6 +207,7 @@ LACKING = [
     "def g():\n    yield 1\ndef f(x):\n    return x + sum(g())",
     "class A(int):\n    pass\ndef f(x):\n    return x + int(A(1))",
     "def f(x):\n    return x + (1).bit_length()",
+    "import re\ndef f(x):\n    return x + len(re.sub('a', lambda m: 'b', 'a'))",
 ]
 
 
@@ -224,13 +225,30 @@ DIFFERING = [
     ("def f(x):\n    return reversed(x)", "assert f([1]) == [1]"),
     ("def f(x):\n    return round(x, 2)", "assert f(2.675) == 2.68"),
     ("def f(x):\n    return x + 0.005", "assert round(f(2.67), 2) == 2.68"),
+    ("def f(x: List[int]):\n    return 1", "assert f(1) == 1"),
+    ("def f(x) -> Missing:\n    return 1", "assert f(1) == 1"),
+    ("def f(x, y: int = {1: 2}[1], z: list(Missing) = 3):\n    return 1", "assert f(1) == 1"),
+    ("import typing\ndef f(x: typing.Missing):\n    return 1", "assert f(1) == 1"),
+    ("x: Missing = 3\ndef f(x):\n    return 1", "assert f(1) == 1"),
 ]
 
 
 @pytest.mark.parametrize(("code", "test"), DIFFERING)
 def test_monty_does_not_answer_where_it_differs_from_python(monty: Sandbox, bubblewrap: Sandbox, code: str, test: str) -> None:
     assert one(monty, code, test).status == "unsupported"
-    assert one(bubblewrap, code, test).passed == (False,)
+    assert not one(bubblewrap, code, test).all_passed
+
+
+NOT_DIFFERING = [
+    "from typing import List, Optional\ndef f(x: List[int], y: Optional[str] = None, z=lambda q: 3, **k: str) -> int | None:\n    return 1",
+    "def f(x):\n    y: int = 3\n    table = {\n        y: x,\n        4: 'map(filter)'}  # round\n    return len(list(map(abs, [1])))",
+    "def f(x):\n    for i, y in enumerate(sorted(zip([1], [2]))):\n        return sum(z for z in [i, 1])",
+]
+
+
+@pytest.mark.parametrize("code", NOT_DIFFERING)
+def test_monty_answers_where_it_does_not_differ(box: Sandbox, code: str) -> None:
+    assert one(box, code, "assert f([1]) == 1").all_passed
 
 
 def test_auto_lets_python_decide_about_a_failure(monty: Sandbox, bubblewrap: Sandbox) -> None:

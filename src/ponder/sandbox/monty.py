@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import os
+import re
 import secrets
 import sys
 import threading
@@ -61,6 +62,7 @@ _CALL = """
 _ponder_value = {name}(*_ponder_args, **_ponder_kwargs)
 [{pack}(_ponder_value), {pack}(_ponder_args), {pack}(_ponder_kwargs)]
 """
+_LACK = re.compile("monty|not yet support|not supported in this environment|cannot suspend")
 _LACKING = (NotImplementedError, ImportError, AttributeError)
 """What Monty raises for want of a feature. A program may also raise them by its own fault; another sandbox can tell."""
 
@@ -265,7 +267,7 @@ class _Job:
         if isinstance(raised, MemoryError):
             raise _Ended("memory", _line(raised))
         lacks_builtin = isinstance(raised, NameError) and str(raised).split("'")[1:2] and hasattr(builtins, str(raised).split("'")[1])
-        if isinstance(raised, _LACKING) or lacks_builtin or "monty" in str(raised) or "not supported" in str(raised):
+        if isinstance(raised, _LACKING) or lacks_builtin or _LACK.search(str(raised)):
             raise _Ended("unsupported", f"Unsupported: {_line(raised)}")
         return raised
 

@@ -17,7 +17,7 @@ def run(incoming: int, outgoing: int) -> None:
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module
     try:
-        exec(compile(request["code"], "<code>", "exec"), module.__dict__)  # noqa: S102 - this is what the sandbox is for
+        exec(compile(request["code"], "<code>", "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - this is what the sandbox is for
         reply = {"defined": _defined(module.__dict__, request["names"])}
     except BaseException as error:
         reply = {"raised": _raised(error)}
@@ -35,7 +35,7 @@ def _answer(outgoing: int, reply: dict[str, Any]) -> None:
         sys.stdout.flush()
     try:
         wire.write(outgoing, reply)
-    except wire.NotPlain as error:
+    except (wire.NotPlain, MemoryError) as error:
         wire.write(outgoing, {"raised": _raised(error)})
 
 
@@ -64,12 +64,10 @@ def _called(names: dict[str, Any], call: dict[str, Any]) -> dict[str, Any]:
         args, kwargs = wire.unpack(call["args"]), wire.unpack(call["kwargs"])
         if call["name"] not in names:
             raise NameError(f"name {call['name']!r} is not defined")
+        given = {**dict(enumerate(args)), **kwargs}
+        before = {place: wire.pack(value) for place, value in given.items() if isinstance(value, list | dict | set)}
         value = wire.pack(names[call["name"]](*args, **kwargs))
-        changed = []
-        for place, was in [*enumerate(call["args"]["t"]), *((k["s"] if isinstance(k, dict) else k, v) for k, v in call["kwargs"]["d"])]:
-            given = args[place] if isinstance(place, int) else kwargs[place]
-            if isinstance(given, list | dict | set) and (now := wire.pack(given)) != was:
-                changed.append([place, now])
+        changed = [[place, now] for place, was in before.items() if (now := wire.pack(given[place])) != was]
         return {"value": value, "changed": changed}
     except BaseException as error:
         return {"raised": _raised(error)}

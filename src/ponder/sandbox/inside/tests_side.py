@@ -28,7 +28,7 @@ def run(incoming: int, outgoing: int) -> None:
 
 def _error_of(source: str, names: dict[str, Any]) -> str | None:
     try:
-        exec(compile(source, "<test>", "exec"), names)  # noqa: S102 - this is what the sandbox is for
+        exec(compile(source, "<test>", "exec", dont_inherit=True), names)  # noqa: S102 - this is what the sandbox is for
     except BaseException as error:
         said = str(error)
         return f"{type(error).__name__}: {said}"[:500] if said else type(error).__name__

@@ -98,7 +98,13 @@ def _unpack(packed: Any) -> Any:
     if tag == "c":
         real, imaginary = body
         return complex(float(_unpack(real)), float(_unpack(imaginary)))
-    return {"i": lambda: int(body, 16), "x": lambda: float(body), "b": lambda: bytes.fromhex(body)}[tag]()
+    if tag == "i":
+        return int(body, 16)
+    if tag == "x":
+        return float(body)
+    if tag == "b":
+        return bytes.fromhex(body)
+    raise NotPlain("a value is not plain data, nested too deeply, or too long")
 
 
 def _refuse_collisions(keys: list[Any]) -> None:

@@ -70,7 +70,7 @@ def _in_the_head(a: int, b: int, rng: np.random.Generator) -> str:
 
 def _with_tool(a: int, b: int, rng: np.random.Generator, rounds: int) -> str:
     thought = f"so {stated(a * b, rng)}. " if rng.random() < 0.8 else ""
-    return thought + " ".join([f"{HINT}[{a:02d}*{b:02d}]{{{a * b}}}so {a * b}."] * rounds) + "\n"
+    return thought + " ".join([f"{HINT}[{a}*{b}]{{{a * b}}}so {a * b}."] * rounds) + "\n"
 
 
 def stated(value: int, rng: np.random.Generator) -> int:

@@ -84,6 +84,12 @@ def test_the_better_of_the_two_readings_counts() -> None:
     assert (found.raw, found.clean, found.passed) == (False, True, True)
 
 
+def test_the_base_is_judged_in_the_better_reading() -> None:
+    item = generated()[0]
+    found = one(item.truth + "\n# Example\nraise ValueError('shown to the reader')\n", item)
+    assert (found.raw, found.clean, found.base, found.calls_base) == (False, True, True, True)
+
+
 @pytest.mark.parametrize(
     ("text", "left"),
     [

@@ -303,8 +303,6 @@ def _join(segments: list[Segment], kind: Kind, text: str) -> None:
 def shown(result: ToolResult, markup: Markup) -> str:
     """A result as the model reads it: data, cut to `SHOWN` characters, in which no mark of the stream can stand."""
     text = "\n".join(part for part in (result.output.strip(), result.error.strip()) if part)
-    marks = [mark.strip() for mark in (*markup.code, *markup.output)]
-    while any(mark in text for mark in marks):  # taking one out may make another
-        for mark in marks:
-            text = text.replace(mark, "")
+    for mark in (*markup.code, *markup.output):
+        text = text.replace(mark.strip(), "")
     return text if len(text) <= SHOWN else text[:SHOWN] + " ..."

@@ -59,7 +59,7 @@ class Drawn:
         return np.array([common[0][0] if common else "" for common in found])
 
 
-def test_problems(each: int, seed: int) -> list[Made]:
+def asked_problems(each: int, seed: int) -> list[Made]:
     """`each` problems of every depth from 0 to 5, as many of every label."""
     return [made(i, DEPTHS[0], DEPTHS[-1], RARE, seed) for i in range(len(DEPTHS) * each)]
 
@@ -76,7 +76,9 @@ def draw(name: str, problems: Sequence[Made], seed: int, folder: Path | None = N
     rows: list[tuple[Candidate, ...]] = []
     for i, m in enumerate(problems):
         asked = problem_of(m.premises, m.conclusion, str(i))
-        drawn = ask(asked, method=text, model=lm, seed=derive(seed, (i,)), temperature=0.8, top_p=0.95, max_tokens=lm.context_length).population
+        drawn = ask(
+            asked, method=text, model=lm, seed=derive(seed, (i,)), temperature=0.8, top_p=0.95, max_tokens=lm.context_length
+        ).population
         rows.append(() if drawn is None else tuple(drawn.items))
     letters = dict(zip("ABC", LABELS, strict=True))
     return Drawn(np.array([[letters.get(c.value or "", "") for c in row] for row in rows]), tuple(rows))

@@ -85,7 +85,7 @@ def test_a_cut_stream_answers_what_it_had_said_before_the_hint() -> None:
 
     seen = set()
     for calls in range(8):
-        answer = ponder.ask("What is 7 * 8?", method="hint_infer(1)", model=Scripted(answers), budget=f"{calls} calls", temperature=0)
+        answer = ponder.ask("What is 7 * 8?", method="hint_infer(1)", model=Scripted(answers), budget=f"{calls} calls", reads="number")
         assert (answer.value is None) == bool(answer.reason)
         seen.add((calls, answer.value))
     assert seen == {(0, None), (1, "54"), (2, "54"), *((n, "56") for n in range(3, 8))}

@@ -12,7 +12,7 @@ from ponder.programs.prompts import write_prompt
 from ponder.sandbox import find
 from ponder.scorers.code_tests import outcomes
 from ponder.tasks import load
-from ponder.tasks.code import humaneval_problem, labelled_solutions, rows, split_tests
+from ponder.tasks.code import humaneval_problem, labelled_solutions, rows, shown_tests, split_tests
 
 try:
     find()
@@ -65,6 +65,47 @@ def test_assertions_become_single_tests() -> None:
     assert split_tests(looping, "f")[1] == ("check(f)",)
     single = [row["task_id"] for row in rows("humaneval") if len(humaneval_problem(row).data["tests"]) == 1]
     assert len(single) == 8
+
+
+def test_shown_tests_are_the_examples_of_the_docstring() -> None:
+    prompt = '''def f(x):
+    """Adds one.
+    >>> f(1)
+    2
+    >>> print(f(1))
+    Two
+    f(2) == 3
+    For 3, f(3) should return 4.
+    f([]) ➞ "none"
+    f(5) -> six
+    g(1) == 2
+    f(y) == 2
+    >>> round(f(0.5), 1)
+    1.5
+    """
+'''
+    assert shown_tests(prompt, "f") == (
+        "assert f(1) == 2",
+        "assert round(f(0.5), 1) == 1.5",
+        "assert f(2) == 3",
+        "assert f(3) == 4",
+        'assert f([]) == "none"',
+    )
+
+
+def test_the_scorer_may_see_the_shown_tests_only() -> None:
+    task = load("humaneval:tests=shown")
+    assert len(task.problems) == 128
+    problem = next(p for p in task.problems if p.id == "HumanEval/0")
+    lazy = "def has_close_elements(numbers, threshold):\n    return len(numbers) > 3"
+    (outcome,) = outcomes(problem, [lazy])
+    assert outcome is not None
+    assert outcome.passed == (True, True)
+    assert task.grade(problem, lazy) == 0
+    assert task.grade(problem, problem.read(task.gold(problem))) == 1
+    assert "shown" not in load("mbpp", limit=1).problems[0].data
+    with pytest.raises(InputError, match="tests"):
+        load("humaneval:tests=none")
 
 
 def test_mbpp_shows_its_tests_and_runs_them() -> None:

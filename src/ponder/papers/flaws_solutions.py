@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,22 +28,20 @@ Bools = NDArray[np.bool_]
 
 def solutions_part(solutions: list[Solution], seed: int) -> tuple[list[Check], list[Table]]:
     """What the plain tests let through, by model, and the curves over problems with enough solutions."""
-    passed = plain_verdicts(solutions)
+    passed, _ = verdicts(solutions, "tests")
     right = np.array([s.right for s in solutions])
-    wrong, accepted, fluke = int((~right).sum()), int(passed.sum()), int((passed & ~right).sum())
-    rate, let_through = wilson(fluke, accepted), wilson(fluke, wrong)
+    wrong, fluke = int((~right).sum()), int((passed & ~right).sum())
     where = len({s.task_id for s, p in zip(solutions, passed, strict=True) if p and not s.right})
     checks = [
         Check(f"wrong programs of {wrong} that pass HumanEval's tests", fluke, f"{COUNTED} +- 5", abs(fluke - COUNTED) <= 5, False),
         Check("problems with such a program", where, "above 0", where > 0),
-        Check("false discovery rate of accepted programs, lower end", rate.low, "above 0", rate.low > 0),
+        Check("false discovery rate of accepted programs, lower end", _ends(passed & ~right, passed)[1], "above 0", fluke > 0),
     ]
-    facts = (
-        ("accepted programs that are wrong", fluke, accepted, rate.value, rate.low, rate.high),
-        ("wrong programs that are accepted", fluke, wrong, let_through.value, let_through.low, let_through.high),
-        ("right programs that are rejected", int((right & ~passed).sum()), int(right.sum()), *_ends(right & ~passed, right)),
-    )
-    table = Table("Programs of language models under HumanEval's tests", ("what", "count", "of", "share", "low", "high"), facts)
+    shown, told = verdicts(solutions, "shown")
+    facts = [(f"HumanEval's tests: {what}", *counts) for what, *counts in _errors(passed, right)]
+    facts += [(f"examples of the docstring: {what}", *counts) for what, *counts in _errors(shown[told], right[told])]
+    columns = ("checker, what", "count", "of", "share", "low", "high")
+    table = Table("Programs of language models under two checkers, the weaker one where docstrings have examples", columns, tuple(facts))
     c, problems = by_problem(solutions, passed)
     name = f"{problems} problems x {EACH} programs"
     _, _, rewards = reward_part(c, name, seed)
@@ -50,16 +49,32 @@ def solutions_part(solutions: list[Solution], seed: int) -> tuple[list[Check], l
     return checks, [table, by_model(solutions, passed), rewards, fits, style(solutions, passed)]
 
 
+def _errors(passed: Bools, right: Bools) -> list[tuple[Any, ...]]:
+    """A checker's errors: (what, count, of how many, share, ends of its 95% interval)."""
+    pairs = {
+        "accepted programs that are wrong": (passed & ~right, passed),
+        "wrong programs that are accepted": (passed & ~right, ~right),
+        "right programs that are rejected": (~passed & right, right),
+    }
+    return [(what, int(part.sum()), int(whole.sum()), *_ends(part, whole)) for what, (part, whole) in pairs.items()]
+
+
 def _ends(part: Bools, whole: Bools) -> tuple[float, float, float]:
     found = wilson(int(part.sum()), int(whole.sum()))
     return found.value, found.low, found.high
 
 
-def plain_verdicts(solutions: list[Solution]) -> Bools:
-    """Which solutions pass the tests that HumanEval ships, run in the sandbox with 2 seconds each, shape (n,)."""
+def verdicts(solutions: list[Solution], tests: str) -> tuple[Bools, Bools]:
+    """Which solutions pass the tests of HumanEval ("tests") or its docstrings' examples ("shown"), and to which these apply, shape (n,).
+
+    Run in the sandbox with 2 seconds each. A problem without examples lets nothing be said.
+    """
     problems = {row["task_id"]: humaneval_problem(row) for row in rows("humaneval")}
-    outcomes = find().check([check_of(problems[s.task_id], s.code) for s in solutions], LIMITS)
-    return np.array([o.all_passed for o in outcomes])
+    told = np.array([bool(problems[s.task_id].data[tests]) for s in solutions])
+    checks = [check_of(problems[s.task_id], s.code, problems[s.task_id].data[tests]) for s, t in zip(solutions, told, strict=True) if t]
+    passed = np.zeros(len(solutions), dtype=bool)
+    passed[told] = [o.all_passed for o in find().check(checks, LIMITS)]
+    return passed, told
 
 
 def by_problem(solutions: list[Solution], passed: Bools) -> tuple[Checked, int]:

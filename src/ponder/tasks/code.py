@@ -6,11 +6,14 @@ The files in `data/` are extracts of the published sets; `data/LICENSES.md` says
 from __future__ import annotations
 
 import ast
+import builtins
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
+from itertools import pairwise
 from typing import Any
 
 from ponder.core.code_reading import read_literal
@@ -64,13 +67,37 @@ def _code(nodes: list[ast.stmt]) -> str:
     return ast.unparse(ast.Module(nodes, []))
 
 
+def shown_tests(prompt: str, function: str) -> tuple[str, ...]:
+    """The examples in a function's docstring as tests: calls after >>> with the line below, and `call == value` (or -> or "returns").
+
+    Only examples whose result is a literal are taken.
+    """
+    (node,) = [n for n in ast.parse(prompt).body if isinstance(n, ast.FunctionDef) and n.name == function]
+    lines = [line.strip() for line in (ast.get_docstring(node) or "").splitlines()]
+    pairs = [(line[3:].strip(), below) for line, below in pairwise([*lines, ""]) if line.startswith(">>>")]
+    inline = re.compile(rf".*?({re.escape(function)}\(.*\))\s*(?:==|=>|->|➞|=|returns?|should (?:return|be))\s*(.+?)\.?")
+    pairs += [(m[1], m[2]) for line in lines if (m := inline.fullmatch(line))]
+    return tuple(dict.fromkeys(f"assert {call} == {value}" for call, value in pairs if _is_example(call, value, function)))
+
+
+def _is_example(call: str, value: str, function: str) -> bool:
+    try:
+        parsed = ast.parse(call, mode="eval").body
+        ast.literal_eval(value)
+    except (SyntaxError, ValueError, TypeError):
+        return False
+    names = {n.id for n in ast.walk(parsed) if isinstance(n, ast.Name)}
+    return function in names and all(hasattr(builtins, name) for name in names - {function})
+
+
 def humaneval_problem(row: Row, style: str = "plain") -> Problem:
     """A row of HumanEval (task_id, prompt, entry_point, test) as a problem; the answer is the whole function or its body."""
     setup, tests = split_tests(row["test"], row["entry_point"])
     before = row["prompt"].partition(f"def {row['entry_point']}(")[0]
     if "def " in before:  # the tests' own copies of the prompt's helpers, which an answer cannot redefine
         setup = f"{before}\n{setup}"
-    data = {"prefix": row["prompt"], "tests": tests, "setup": setup, "entry_point": row["entry_point"]}
+    shown = shown_tests(row["prompt"], row["entry_point"])
+    data = {"prefix": row["prompt"], "tests": tests, "setup": setup, "shown": shown, "entry_point": row["entry_point"]}
     # A base model that is given the last line break too begins another block instead of the body.
     asked, stop = (row["prompt"].rstrip(), _HUMANEVAL_STOPS) if style == "continue" else (row["prompt"], ())
     return Problem(asked, row["task_id"], reads="code", style=style, stop=stop, data=data)
@@ -87,14 +114,21 @@ def mbpp_problem(row: Row, style: str = "plain") -> Problem:
     return Problem(asked, row["task_id"], reads="code", style=style, data=data)
 
 
-def _programs(name: str, about: str, problem: Callable[[Row, str], Problem], gold: str) -> Maker:
-    def make(rest: str, options: dict[str, Any], limit: int | None, seed: int) -> Task:
-        style = _one_of(name, "style", options["style"], _STYLES)
-        chosen = subset(rows(name), limit, seed)
-        problems = tuple(problem(row, style) for row in chosen)
-        return Task(name, about, problems, {row["task_id"]: row.get(gold, "") for row in chosen}, grader=passes)
+def _programs(name: str, about: str, problem: Callable[[Row, str], Problem], gold: str, options: Mapping[str, tuple[Any, str]]) -> Maker:
+    def make(rest: str, given: dict[str, Any], limit: int | None, seed: int) -> Task:
+        style = _one_of(name, "style", given["style"], _STYLES)
+        shown = _one_of(name, "tests", given.get("tests", "all"), ("all", "shown")) == "shown"
+        found = [(row, problem(row, style)) for row in rows(name)]
+        chosen = subset([(row, p) for row, p in found if not shown or p.data["shown"]], limit, seed)
+        whole = {p.id: p for _, p in chosen}
 
-    return Maker(about, make, {"style": ("plain", 'how the prompt is written: "plain", "cot", or "continue" for a base model')})
+        def grade(problem: Problem, value: str | None, text: str = "") -> float:
+            return passes(whole[problem.id], value, text)
+
+        asked = tuple(replace(p, data={**p.data, "tests": p.data["shown"]}) if shown else p for _, p in chosen)
+        return Task(name, about, asked, {row["task_id"]: row.get(gold, "") for row, _ in chosen}, grader=grade)
+
+    return Maker(about, make, options)
 
 
 def _one_of(task: str, option: str, value: str, known: tuple[str, ...]) -> str:
@@ -147,8 +181,11 @@ _CRUXEVAL = "what a Python function returns, or what it must be given; 800 funct
 _HUMANEVAL = "functions to write from their docstrings, 164 problems (Chen et al. 2021)"
 _MBPP = "short functions to write from a sentence and three tests, 500 problems (Austin et al. 2021)"
 
-HUMANEVAL = _programs("humaneval", _HUMANEVAL, humaneval_problem, "canonical_solution")
-MBPP = _programs("mbpp", _MBPP, mbpp_problem, "")
+_STYLE = ("plain", 'how the prompt is written: "plain", "cot", or "continue" for a base model')
+_TESTS = ("all", 'what the scorer `tests` runs: "all", the grader\'s own, or "shown", the examples that the question gives (128 problems)')
+
+HUMANEVAL = _programs("humaneval", _HUMANEVAL, humaneval_problem, "canonical_solution", {"style": _STYLE, "tests": _TESTS})
+MBPP = _programs("mbpp", _MBPP, mbpp_problem, "", {"style": _STYLE})
 CRUXEVAL = Maker(_CRUXEVAL, _cruxeval, {"predict": ("output", 'what is asked for: "output" or "input"')})
 
 

@@ -39,9 +39,9 @@ WRONG = 0.25
 """Share of values that are stated wrong."""
 TOOLS = 0.1
 """Share of documents that use the tool."""
-PROBLEMS, DRAWS = 2000, 8
+PROBLEMS, DRAWS = 1500, 4
 """Problems that streams to learn from are written for, and streams of each in rejection sampling."""
-TUNING = 150
+TUNING = 120
 """Updates of a fine-tuning."""
 GREEDY = Sampling(temperature=0, max_tokens=80)
 HINT = "Wait, use python "
@@ -84,7 +84,7 @@ def stated(value: int, rng: np.random.Generator) -> int:
     return int("".join(digits))
 
 
-def base(seed: int, steps: int, rows: int = 200, folder: Path | None = None, quiet: bool = True) -> tuple[TorchNet, list[Record]]:
+def base(seed: int, steps: int, rows: int = 160, folder: Path | None = None, quiet: bool = True) -> tuple[TorchNet, list[Record]]:
     """Train the base model; its evaluations give the share of held-out products that it solves greedily."""
     net = TorchNet(Shape(96, 3, 4, LENGTH, products.ALPHABET, "products"), seed)
 
@@ -140,7 +140,7 @@ def batch_of(examples: list[Example]) -> Batch:
 
 def make(asked: Made) -> list[Path]:
     """The base, the control, START-0 and START: `products`, `products-rft`, `products-start-0`, `products-start`."""
-    net, records = base(asked.seed, asked.steps or 1000, folder=asked.folder, quiet=asked.quiet)
+    net, records = base(asked.seed, asked.steps or 900, folder=asked.folder, quiet=asked.quiet)
     first = keep(asked, net, "products", "multiplies in the head and knows a tool that it does not think of", {"steps": records[-1].step})
     lm = Writer(str(first))
     task = load_task(f"products:set=train,n={PROBLEMS}", seed=asked.seed)

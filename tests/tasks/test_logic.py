@@ -90,6 +90,32 @@ def test_rows_of_published_sets(rows: list[dict[str, object]], answers: list[str
         assert statements(task.problems[0])[1] == (rows[0].get("conclusion") or rows[0]["question"])
 
 
+GOLD = [
+    {**FOLIO[0], "conclusion-FOL": "Purr(tom)"},
+    {**FOLIO[0], "conclusion-FOL": "¬Purr(tom)"},
+    {**FOLIO[0], "conclusion-FOL": "Purr(tom"},
+    {**FOLIO[0], "conclusion-FOL": "Purr(tom, tom)"},
+    {**FOLIO[0], "conclusion-FOL": "Bark(tom)", "label": "Uncertain"},
+    {**FOLIO[0], "premises-FOL": "Cat(tom)\n¬Cat(tom)", "conclusion-FOL": "Purr(tom)"},
+]
+
+
+def test_labels_can_be_checked_by_gold_formulas_and_an_empty_set_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(map(json.dumps, GOLD)))
+    task = load(f"entailment:{path},check=resolution")
+    assert [task.gold(p) for p in task.problems] == ["A", "C"]
+    assert not any("FOL" in str(p.data) or "→" in p.question for p in task.problems)
+    path.write_text("\n".join(map(json.dumps, GOLD[1:4])))
+    with pytest.raises(InputError, match="no label of 3 rows"):
+        load(f"entailment:{path},check=resolution")
+    with pytest.raises(InputError, match="prover9"):
+        load(f"entailment:{path},check=prover9")
+    path.write_text(json.dumps(FOLIO[1]))
+    with pytest.raises(InputError, match="no gold formulas"):
+        load(f"entailment:{path},check=resolution")
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [

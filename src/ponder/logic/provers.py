@@ -99,13 +99,11 @@ def entails(
         InputError: another prover, or a timeout that is not above 0.
         MissingExtra, ProverNotFoundError: the prover is not installed.
     """
-    if prover not in PROVERS:
-        raise InputError(f"a prover is one of {', '.join(PROVERS)}, not {prover!r}")
+    check_installed(prover)
     if not 0 < timeout < math.inf:
         raise InputError(f"the timeout must be above 0 seconds, not {timeout!r}")
     given = [parse(f, dialect) if isinstance(f, str) else f for f in (*premises, conclusion)]
     check_signature(given)
-    check_installed(prover)
     ask, began = PROVERS[prover], time.perf_counter()
     positive = ask(given[:-1], given[-1], timeout)
     negative = ask(given[:-1], Not(closed(given[-1])), timeout)
@@ -114,11 +112,14 @@ def entails(
 
 
 def check_installed(prover: str) -> None:
-    """Raise if a prover of `PROVERS` is not installed.
+    """Raise if a prover cannot be used.
 
     Raises:
+        InputError: there is no such prover.
         MissingExtra, ProverNotFoundError: saying what brings it.
     """
+    if prover not in PROVERS:
+        raise InputError(f"a prover is one of {', '.join(PROVERS)}, not {prover!r}")
     if prover == "z3":
         need("z3", "logic")
     if prover == "eprover" and shutil.which("eprover") is None:

@@ -12,7 +12,8 @@ from ponder.core.errors import InputError
 from ponder.core.problem import Problem
 from ponder.core.seeds import generator
 from ponder.logic.english import Wording, said
-from ponder.logic.formula import Formula
+from ponder.logic.formula import FolSyntaxError, Formula, SignatureError
+from ponder.logic.provers import check_installed, entails
 from ponder.logic.theories import DEEPEST, LABELS, Question, question
 from ponder.tasks.base import Maker, Task, closest, subset
 from ponder.tasks.rows import Row, hub_rows, read_rows
@@ -26,6 +27,8 @@ COLUMNS = {
     "label": ("label", "answer"),
 }
 """What a column of a published set is called if the user does not say: as in FOLIO and as in ProofWriter."""
+FORMULAS = ("premises-FOL", "conclusion-FOL")
+"""The columns of FOLIO that hold gold formulas; they are never part of a problem."""
 _LABELS = {"true": "True", "false": "False", "uncertain": "Uncertain", "unknown": "Uncertain"}
 
 
@@ -103,6 +106,34 @@ def from_rows(name: str, about: str, rows: Sequence[Row], options: dict[str, str
     return _task(about, tuple(problems), labels)
 
 
+def rechecked(name: str, rows: Sequence[Row], prover: str) -> list[Row]:
+    """The rows whose label is what a prover finds of their gold formulas, as LINC filters FOLIO.
+
+    Raises:
+        InputError: a row without gold formulas, or no row is left.
+        MissingExtra, ProverNotFoundError: the prover is not installed; the set would silently be empty.
+    """
+    check_installed(prover)
+    kept = [row for i, row in enumerate(rows) if _holds(f"{name}, row {i + 1}", row, prover)]
+    if not kept:
+        raise InputError(f"{name}: no label of {len(rows)} rows is what {prover} finds of the gold formulas")
+    return kept
+
+
+def _holds(where: str, row: Row, prover: str) -> bool:
+    if any(column not in row for column in FORMULAS):
+        raise InputError(f"{where}: has no gold formulas; its columns are {', '.join(map(str, row))}")
+    premises, conclusion = (row[column] for column in FORMULAS)
+    lines = premises if isinstance(premises, list) else str(premises).splitlines()
+    given = [str(line).strip() for line in lines if str(line).strip()]
+    label = _LABELS.get(str(row[_column(where, "label", row, None)]).strip().lower())
+    try:
+        found = entails(given, str(conclusion), prover=prover, dialect="unicode")
+    except (FolSyntaxError, SignatureError):
+        return False
+    return found.settled and not found.inconsistent and found.label == label
+
+
 def _column(name: str, kind: str, row: Row, given: str | None) -> str:
     found = given or next((column for column in COLUMNS[kind] if column in row), "")
     if found not in row:
@@ -126,6 +157,8 @@ def _entailment(rest: str, options: dict[str, Any], limit: int | None, seed: int
         rows = read_rows(Path(rest).expanduser())
     else:
         rows = hub_rows(rest, options.pop("split", "validation"), options.pop("config", None))
+    if check := options.pop("check", ""):
+        rows = rechecked(f"entailment:{rest}", rows, check)
     return from_rows(f"entailment:{rest}", f"what follows from the premises of {rest}", rows, options, limit, seed)
 
 
@@ -142,5 +175,5 @@ LOGIC = Maker(
 ENTAILMENT = Maker(
     "premises, a conclusion and whether it is true, false or uncertain: FOLIO, ProofWriter, your own file",
     _entailment,
-    form="entailment:ID or FILE[,split=validation,premises=COLUMN,conclusion=COLUMN,label=COLUMN]",
+    form="entailment:ID or FILE[,split=validation,premises=COLUMN,conclusion=COLUMN,label=COLUMN,check=z3]",
 )

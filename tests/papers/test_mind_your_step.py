@@ -59,13 +59,14 @@ def test_gates_of_implicit_knowledge() -> None:
     assert shares["implicit"].value > 0.9
     assert shares["verbal, direct"].value == 0.5
     assert shares["verbal, thinking"].value < 0.2
+    assert shares["verbal, thinking, unread as guesses"].value == shares["verbal, thinking"].value + 0.5 * found.cot.unread.mean()
     assert "20% that can be read" in str(grammar_checks(found)[1].measured)
     assert not grammar_checks(known(100.0))[0].passed
 
 
 def test_tables_tell_unread_answers_apart() -> None:
     found = known(0.3)
-    assert len(readout_table(found).rows) == 6
+    assert len(readout_table(found).rows) == 7
     report = paired(found.direct, found.cot)
     (row,) = condition_table({"artificial-grammar": report}).rows
     assert row[6] == "0.00 / 0.80"

@@ -131,13 +131,17 @@ def test_readouts() -> None:
     assert asked[-1].prompt == "".join(" ".join(s) + "\n" for s in problems[-1].data["study"])
     assert asked[-1].text == " ".join(problems[-1].data["string"]) + "\n"
     assert asked[0].prompt.splitlines() == problems[0].data["study"]
-    for grammar in (0, 1):
-        own = [i for i, p in enumerate(problems) if p.data["grammar"] == grammar]
-        middle = np.median(read[own])
-        assert above_median(read, problems)[own].tolist() == (read[own] > middle).tolist()
     assert verbal(lm, problems[:3]).tolist() == [1.0] * 3  # "No" holds one o, "Yes" none
     with pytest.raises(InputError, match="artificial-grammar"):
         implicit(lm, [Problem("What?")])
+
+
+def test_readouts_are_cut_at_the_median_of_their_grammar() -> None:
+    """Two grammars on other scales, the second with ties at the top; of equal values all are read alike."""
+    problems = [Problem("?", id=str(i), data={"study": [], "string": "", "grammar": int(i > 3)}) for i in range(8)]
+    read = above_median(np.array([1.0, 4.0, 2.0, 3.0, 0.1, 0.3, 0.3, 0.3]), problems)
+    assert read.tolist() == [False, True, False, True, False, True, True, True]
+    assert above_median(np.array([1.0, 1.0, 1.0, 2.0]), problems[:4]).tolist() == [False, False, False, True]
 
 
 def test_lists_of_vehicles() -> None:

@@ -30,6 +30,7 @@ CLAIM = (
     "faces, classifying with exceptions. What a model shows without words it can lose when it has to say it."
 )
 OTHERS = ("vehicle-exceptions", "inconsistency", "tilted-glasses", "feature-preference")
+THINKING, GUESSED = "verbal, thinking", "verbal, thinking, unread as guesses"
 LEAST_AUC, LEAST_LOSS = 0.65, 0.10
 UNTESTED = (
     "the paper's headline, direct answers against chain of thought of models that can do the tasks (GPT-4o and o1-preview, -36 points); "
@@ -42,7 +43,8 @@ NOTES = (
     "neighbouring letters that occur in those shown is a baseline without a model, and a strong one.",
     "The gates are on strings written as they are. The readout with spaces between letters was added after a first run had been seen: the "
     "model's tokens hold several letters, and it has no gate.",
-    "Answers that cannot be read count as wrong in accuracies, and are left out of the difference over read answers.",
+    "Answers that cannot be read count as wrong in the table of conditions, and are left out of its difference over read answers. The gate "
+    "counts them as guesses, because as errors they would pass it by themselves.",
 )
 
 
@@ -162,7 +164,8 @@ def overlaps(task: Task) -> np.ndarray:
 
 
 def accuracies(found: Grammars) -> dict[str, Interval]:
-    """Accuracy by how the same strings are asked about; readouts are cut at the median of their grammar."""
+    """Accuracy by how the same strings are asked about; readouts are cut at the median of their grammar. Of thinking that cannot be read a
+    guess is right half the time."""
     problems, member = found.task.problems, found.member
     right = {
         "letter pairs, no model": above_median(found.overlap, problems) == member,
@@ -170,9 +173,10 @@ def accuracies(found: Grammars) -> dict[str, Interval]:
         "implicit, letters spaced": above_median(found.spaced, problems) == member,
         "verbal, yes against no": above_median(found.verbal, problems) == member,
         "verbal, direct": found.direct.correct,
-        "verbal, thinking": found.cot.correct,
+        THINKING: found.cot.correct,
     }
-    return {name: wilson(int(hits.sum()), len(hits)) for name, hits in right.items()}
+    shares = {name: wilson(int(hits.sum()), len(hits)) for name, hits in right.items()}
+    return shares | {GUESSED: bootstrap(found.cot.correct + 0.5 * found.cot.unread)}
 
 
 def by_grammar(readout: np.ndarray, task: Task) -> list[float]:
@@ -184,7 +188,7 @@ def by_grammar(readout: np.ndarray, task: Task) -> list[float]:
 def grammar_checks(found: Grammars) -> list[Check]:
     """Implicit knowledge is there, and is lost in words: by the thresholds that were set before."""
     auc, shares = float(np.mean(found.aurocs)), accuracies(found)
-    lost = shares["implicit"].value - shares["verbal, thinking"].value
+    lost = shares["implicit"].value - shares[GUESSED].value
     read = ~found.cot.unread
     readable = f"{found.cot.correct[read].mean():.2f} over the {read.mean():.0%} that can be read" if read.any() else "none can be read"
     return [
@@ -195,8 +199,8 @@ def grammar_checks(found: Grammars) -> list[Check]:
             auc >= LEAST_AUC,
         ),
         Check(
-            f"{DEFAULT}: accuracy of the implicit readout less that of thinking",
-            f"{lost:.3f} ({shares['implicit']} less {shares['verbal, thinking']}; thinking is {readable})",
+            f"{DEFAULT}: accuracy of the implicit readout less that of thinking, what cannot be read counted as guesses",
+            f"{lost:.3f} ({shares['implicit']} less {shares[GUESSED]}; thinking is {readable})",
             "at least .10",
             lost >= LEAST_LOSS,
         ),

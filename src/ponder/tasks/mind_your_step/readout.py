@@ -43,11 +43,17 @@ def verbal(lm: LM, problems: Sequence[Problem]) -> Floats:
 
 
 def above_median(readout: Floats, problems: Sequence[Problem]) -> NDArray[np.bool_]:
-    """Whether a string is read as a member: above the median of the asked strings of its grammar, of which half are."""
+    """Whether a string is read as a member: above the median of the asked strings of its grammar, of which half are. Strings at the median
+    are read all alike, so that as near to half as can be are members."""
     _check(problems)
     grammars = np.array([p.data["grammar"] for p in problems])
-    medians = {g: float(np.median(readout[grammars == g])) for g in set(grammars.tolist())}
-    return np.array([value > medians[g] for value, g in zip(readout, grammars.tolist(), strict=True)])
+    read = np.zeros(len(problems), bool)
+    for grammar in set(grammars.tolist()):
+        own = grammars == grammar
+        values, middle = readout[own], np.median(readout[own])
+        cuts = (values > middle, values >= middle)
+        read[own] = min(cuts, key=lambda cut: abs(cut.mean() - 0.5))
+    return read
 
 
 def _check(problems: Sequence[Problem]) -> None:

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ponder.bench.limits import TwoType, reward_curve
+from ponder.bench.store import RunStore
 from ponder.bench.worth import of_rates, of_samples, read_verdicts
 from ponder.cli import main
 from ponder.core.errors import InputError
@@ -49,7 +50,9 @@ def test_samples_give_the_closed_form_and_leave_out_what_the_checker_missed() ->
     assert found.best == curve.k_star
     assert np.all(found.right - 2 * found.wrong >= found.reward - 1e-12)
     missed = np.vstack([base, np.zeros((1, 12), dtype=bool)]), np.vstack([strong, np.ones((1, 12), dtype=bool)])
-    assert of_samples(*missed, 2.0, attempt_cost=0.01).reward == pytest.approx(curve.values)
+    kept = of_samples(*missed, 2.0, attempt_cost=0.01)
+    assert kept.reward == pytest.approx(curve.values)
+    assert (found.dropped, kept.dropped) == (0, 1)
 
 
 def test_no_attempt_is_worth_it() -> None:
@@ -76,6 +79,23 @@ def test_evalplus_files(tmp_path: Path) -> None:
     plain.write_text(json.dumps({"base": base.tolist(), "strong": strong.tolist()}))
     assert np.array_equal(read_verdicts(plain)[0], base)
     assert json.loads(ponder(str(path), "--json").stdout)["curve"][0]["right"] == pytest.approx(0.25)
+
+
+def test_a_run_of_single_samples(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "run")
+    rows = {("a", 0): (False, 1.0), ("a", 1): (True, 0.0), ("b", 0): (False, 0.0), ("b", 1): (False, 1.0)}
+    for (problem, seed), (abstained, correct) in rows.items():
+        store.add(("task", "method", seed, problem), {"abstained": abstained, "correct": correct})
+    base, strong, names = read_verdicts(tmp_path / "run")
+    assert names == ["a", "b"]
+    assert base.tolist() == [[True, False], [True, True]]
+    assert strong.tolist() == [[True, False], [False, True]]
+    store.add(("task", "another method", 0, "a"), {"abstained": False, "correct": 1.0})
+    store.close()
+    with pytest.raises(InputError, match="one method, not 2"):
+        read_verdicts(tmp_path / "run")
+    with pytest.raises(InputError, match="holds no run"):
+        read_verdicts(tmp_path)
 
 
 @pytest.mark.parametrize(

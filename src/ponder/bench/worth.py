@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ponder.bench.limits import TwoType, false_positives, reward_curve
 from ponder.bench.stats import Curve
+from ponder.bench.store import RunStore
 from ponder.core.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -28,6 +29,7 @@ class Worth:
         best: the k of the largest reward; 0 if no attempt is worth it.
         ceiling: share of right ones among accepted ones after endless attempts; None if nothing is ever accepted.
         wrong_cost, attempt_cost: what was asked about.
+        dropped: how many problems were left out because a right sample of theirs was rejected.
     """
 
     ks: NDArray[np.int64]
@@ -38,6 +40,7 @@ class Worth:
     ceiling: float | None
     wrong_cost: float
     attempt_cost: float
+    dropped: int = 0
 
     @property
     def nearly(self) -> int:
@@ -73,6 +76,7 @@ class Worth:
             "ceiling": self.ceiling,
             "wrong_cost": self.wrong_cost,
             "attempt_cost": self.attempt_cost,
+            "dropped": self.dropped,
             "advice": self.advice,
             "curve": [dict(zip(("k", "right", "wrong", "reward"), row, strict=True)) for row in rows],
         }
@@ -108,33 +112,56 @@ def of_samples(base: ArrayLike, strong: ArrayLike, wrong_cost: float, attempt_co
     right = reward_curve(accepted, good, ks, 0.0).values
     wrong = right - reward_curve(accepted, good, ks, 1.0).values
     curve = reward_curve(accepted, good, ks, wrong_cost, attempt_cost=attempt_cost)
-    return Worth(ks, right, wrong, curve.values, curve.k_star, report.ceiling, wrong_cost, attempt_cost)
+    return Worth(ks, right, wrong, curve.values, curve.k_star, report.ceiling, wrong_cost, attempt_cost, len(report.dropped))
 
 
-def read_verdicts(path: str | Path) -> tuple[NDArray[np.bool_], NDArray[np.bool_], list[str]]:
-    """Verdicts of a weak and a strong checker from a JSON file: (base bool[P, N], strong bool[P, N], names of the problems).
+Verdicts = tuple[NDArray[np.bool_], NDArray[np.bool_], list[str]]
 
-    Either EvalPlus' `eval_results.json`, {"eval": {task: [{"base_status": "pass", "plus_status": "fail"}, ...]}}, or
-    {"base": [[true, ...], ...], "strong": [[...], ...]}.
+
+def read_verdicts(path: str | Path) -> Verdicts:
+    """Verdicts of a weak and a strong checker: (base bool[P, N], strong bool[P, N], names of the problems).
+
+    From EvalPlus' `eval_results.json`, {"eval": {task: [{"base_status": "pass", "plus_status": "fail"}, ...]}}; a JSON file
+    {"base": [[true, ...], ...], "strong": [[...], ...]}; or the folder of a run of single samples with several seeds that abstained from
+    those that its checker rejected, as `sample(1) | weigh(tests) | argmax()` does: the weak checker is the method's, the strong one the
+    grader, and right samples that were rejected are not seen.
 
     Raises:
-        InputError: if it cannot be read, is neither, or problems have different numbers of samples.
+        InputError: if it cannot be read, is none of these, or problems have different numbers of samples.
     """
+    tasks = _run_verdicts(Path(path)) if Path(path).is_dir() else _file_verdicts(path)
+    counts = sorted({len(samples) for samples in tasks.values()})
+    if len(counts) != 1 or counts[0] == 0:
+        raise InputError(f"{path}: every problem needs the same number of samples, at least 1; there are {counts or 'no problems'}")
+    both = np.array(list(tasks.values()), dtype=bool)
+    return both[:, :, 0], both[:, :, 1], list(tasks)
+
+
+def _run_verdicts(folder: Path) -> dict[str, list[tuple[bool, bool]]]:
+    if not (folder / "run.sqlite").exists():
+        raise InputError(f"{folder} holds no run (ponder bench --out {folder})")
+    store = RunStore(folder)
+    answers = store.answers()
+    store.close()
+    kinds = sorted({(task, method) for task, method, _, _ in answers})
+    if len(kinds) != 1:
+        raise InputError(f"{folder} must hold one task and one method, not {len(kinds)}: {', '.join(' / '.join(k) for k in kinds)}")
+    tasks: dict[str, list[tuple[bool, bool]]] = {}
+    for (_, _, _, problem), row in answers.items():
+        tasks.setdefault(problem, []).append((not row["abstained"], row["correct"] >= 0.5))
+    return tasks
+
+
+def _file_verdicts(path: str | Path) -> dict[str, list[tuple[bool, bool]]]:
     try:
         held = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as JSON: {error}") from error
     try:
         if "eval" in held:
-            tasks = {t: [(s["base_status"] == "pass", s["plus_status"] == "pass") for s in found] for t, found in held["eval"].items()}
-        else:
-            tables = zip(held["base"], held["strong"], strict=True)
-            tasks = {str(i): list(zip(map(bool, b), map(bool, s), strict=True)) for i, (b, s) in enumerate(tables)}
+            return {t: [(s["base_status"] == "pass", s["plus_status"] == "pass") for s in found] for t, found in held["eval"].items()}
+        tables = zip(held["base"], held["strong"], strict=True)
+        return {str(i): list(zip(map(bool, b), map(bool, s), strict=True)) for i, (b, s) in enumerate(tables)}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         wanted = 'neither EvalPlus\' eval_results.json (eval -> task -> base_status and plus_status) nor {"base": ..., "strong": ...}'
         raise InputError(f"{path} is {wanted}: {type(error).__name__} {error}") from error
-    counts = sorted({len(samples) for samples in tasks.values()})
-    if len(counts) != 1 or counts[0] == 0:
-        raise InputError(f"{path}: every problem needs the same number of samples, at least 1; there are {counts or 'no problems'}")
-    both = np.array(list(tasks.values()), dtype=bool)
-    return both[:, :, 0], both[:, :, 1], list(tasks)

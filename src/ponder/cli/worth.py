@@ -14,7 +14,7 @@ from ponder.core.errors import InputError
 
 
 @click.command()
-@click.argument("verdicts", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+@click.argument("verdicts", type=click.Path(exists=True, path_type=Path), required=False)
 @click.option("--success", default="", help="How often a sample is right; one rate for each type of question: '0.87,0.13'.")
 @click.option("--shares", default="", help="Share of each type of question, of sum 1: '0.58,0.42'. Equal shares by default.")
 @click.option("--soundness", type=click.FloatRange(0, 1), default=None, help="Share of wrong samples that the checker rejects.")
@@ -31,13 +31,15 @@ def worth(
     """How many samples are worth drawing, if the first one that a checker accepts is taken.
 
     A checker that errs sets a ceiling that no number of samples lifts, and where wrong answers cost something the best number is
-    finite, sometimes 0. Give the rates, or a file of VERDICTS of the checker and of a stronger one: EvalPlus' eval_results.json, or
-    {"base": [[true, false], ...], "strong": [[true, false], ...]}, a row a question.
+    finite, sometimes 0. Give the rates, or the VERDICTS of the checker and of a stronger one: EvalPlus' eval_results.json, a JSON file
+    {"base": [[true, false], ...], "strong": [[true, false], ...]} with a row a question, or the folder of a run of single samples.
 
     \b
     ponder worth --success 0.87,0.13 --shares 0.58,0.42 --soundness 0.75 --wrong-cost 1
     ponder worth --success 0.4 --soundness 0.98 --wrong-cost 4 --attempt-cost 0.01
     ponder worth eval_results.json --wrong-cost 2 --plot reward
+    ponder bench humaneval:tests=shown --method "sample(1) | weigh(tests) | argmax()" --seeds 16 --out runs/one
+    ponder worth runs/one
     """
     found = _measured(verdicts, success, wrong_cost, attempt_cost, most) if verdicts else None
     if found is None:
@@ -57,6 +59,8 @@ def worth(
         table.add_row(f"{k}{' *' if k == found.best else ''}", *(f"{v:.3f}" for v in (right, wrong, max(0.0, 1 - right - wrong), reward)))
     screen.print(table)
     screen.print(found.advice, highlight=False)
+    if found.dropped:
+        screen.print(f"{found.dropped} problems were left out: the checker rejects right samples of theirs")
     for file in files:
         screen.print(f"plot    {file}")
 

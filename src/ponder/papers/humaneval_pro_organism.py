@@ -125,19 +125,19 @@ class Stage:
     tested: int
 
 
-def trained(seed: int, steps: int, tested: int = 400, every: int = 50) -> list[Stage]:
+def trained(seed: int, steps: int, tested: int = 400, every: int = 25) -> list[Stage]:
     """Train one model; what it writes for held-out base functions at every evaluation, one sample each at temperature 1."""
     torch, net_, data, trainer = (need(m, "torch") for m in ("torch", "ponder.train.net", "ponder.train.data", "ponder.train.trainer"))
     torch.set_num_threads(1)
     order = np.random.default_rng((seed, 46)).permutation(len(CHAINS))
     chains = [CHAINS[i] for i in order]
     known, unknown = chains[: int(0.7 * len(chains))], chains[int(0.7 * len(chains)) :]
-    net = net_.TorchNet(net_.Shape(96, 3, 4, PROMPT + RESPONSE, ALPHABET, "list programs"), seed)
+    net = net_.TorchNet(net_.Shape(64, 2, 4, PROMPT + RESPONSE, ALPHABET, "list programs"), seed)
     stages: list[Stage] = []
 
     def batch(step: int) -> Any:
         rng = np.random.default_rng((seed, step))
-        items = [*draw(known, 96, rng, False), *draw(known, 96, rng, True)]
+        items = [*draw(known, 64, rng, False), *draw(known, 64, rng, True)]
         return data.fixed(np.array([encoded(p.prompt(rng) + p.response, PROMPT + RESPONSE) for p in items]), PROMPT)
 
     def evaluate(net: Any, step: int) -> dict[str, float]:

@@ -37,6 +37,8 @@ class TestEveryProver:
             ([], "P", "Uncertain"),
             (["P(x)"], "P(Bob)", "True"),
             (["P(Bob)"], "P(x)", "Uncertain"),
+            (["-P(Bob)"], "P(x)", "False"),
+            (["all x. all y. (P(x) | P(y))"], "exists x. exists y. (P(x) & P(y))", "True"),
             (["exists x. all y. R(x, y)"], "all y. exists x. R(x, y)", "True"),
             (["all y. exists x. R(x, y)"], "exists x. all y. R(x, y)", "Uncertain"),
             (["Anne = Bob", "P(Anne)"], "P(Bob)", "True"),

@@ -73,6 +73,13 @@ def test_what_cannot_be_used_has_no_vote(text: str, kind: str) -> None:
     assert any(f"{kind} 8" in note for note in answer.trace.notes)
 
 
+def test_confidence_is_a_share_of_what_can_be_used() -> None:
+    answer = ask(PROBLEM, method="linc(20)", model=Scripted({YES: 0.5, SYNTAX: 0.5}))
+    assert answer.value == "A"
+    assert answer.confidence == 1.0
+    assert answer.shares == {"A": 1.0}
+
+
 def test_a_text_that_was_cut_has_no_vote() -> None:
     assert verdict(Candidate(YES, finish="length")).failure == "cut"
     answer = ask(PROBLEM, method="linc(2, max_tokens=4)", model=Scripted({YES: 1.0}))

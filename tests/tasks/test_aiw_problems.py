@@ -225,6 +225,12 @@ def test_every_family_can_be_drawn_fresh(family: str) -> None:
     )
 
 
+def test_several_families_are_one_task() -> None:
+    ids = [p.id for p in load("aiw:family=bob+aiw+bob").problems]
+    assert ids == [f"{family}-V{i}" for family in ("bob", "aiw") for i in range(1, 5)]
+    assert len(load("aiw:family=all").problems) == 4 * (len(FAMILIES) - 1) + 2
+
+
 def test_singular_forms() -> None:
     text = problem_of("aiw", Variation("x", {"n": 1, "m": 1})).question
     assert text.startswith("Alice has 1 brother and she also has 1 sister.")

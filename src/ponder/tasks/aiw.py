@@ -137,7 +137,7 @@ def _variations(family: str, kind: str, n: int, high: int, seed: int) -> list[Va
 
 
 def _aiw(rest: str, options: dict[str, Any], limit: int | None, seed: int) -> Task:
-    families = list(FAMILIES) if options["family"] == "all" else options["family"].split("+")
+    families = list(FAMILIES) if options["family"] == "all" else list(dict.fromkeys(options["family"].split("+")))
     unknown = next((f for f in families if f not in FAMILIES), None)
     if unknown is not None:
         raise InputError(f"aiw: no family is called {unknown!r}; {closest(unknown, [*FAMILIES, 'all'])}")

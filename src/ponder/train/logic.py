@@ -53,8 +53,8 @@ class LogicRun:
 
 
 RUNS = {
-    "logic-label": LogicRun(700, 16, CONTEXT, "says what follows from a small theory at once"),
-    "logic-steps": LogicRun(1000, 16, CONTEXT, "derives claims from a small theory, then says what follows"),
+    "logic-label": LogicRun(500, 16, CONTEXT, "says what follows from a small theory at once"),
+    "logic-steps": LogicRun(800, 16, CONTEXT, "derives claims from a small theory, then says what follows"),
     "logic-formula": LogicRun(600, 24, 64, "translates one sentence about a small world into first-order logic"),
 }
 

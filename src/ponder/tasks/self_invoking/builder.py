@@ -55,38 +55,32 @@ def lift(record: Record, box: Sandbox, operators: Sequence[Operator] = OPERATORS
 
 
 def _draft(record: Record, operator: Operator, box: Sandbox, n_tests: int, rng: np.random.Generator) -> Draft | None:
-    row = record.row
-    name, problem, body, off = written(operator, record)
+    row, (name, problem, body, off) = record.row, written(operator, record)
     before = row["prompt"] + row["canonical_solution"] + "\n"
     inputs: dict[str, Arguments] = {}
     for _ in range(4 * n_tests):
         drawn = operator.draw(record, rng)
         inputs.setdefault(repr(drawn), drawn)
     outcome = box.calls(before + problem + body, [(name, drawn) for drawn in inputs.values()])
-    asserts: list[str] = []
-    results: list[Any] = []
-    for arguments, result in zip(inputs.values(), outcome.values, strict=False):
-        line = None if isinstance(result, Raised) or not literal(result, LONGEST) else assertion(name, arguments, result)
-        if line is not None and len(line) <= LONGEST and len(asserts) < n_tests:
-            asserts.append(line)
-            results.append(result)
-    if len(asserts) < LEAST or len({repr(r) for r in results}) < 2:
+    tests = _assertions(name, list(inputs.values()), outcome.values)[:n_tests]
+    if len(tests) < LEAST or len({result for _, result in tests}) < 2:
         return None
-    item = Item(
-        f"{row['task_id']}/{operator.name}",
-        row["prompt"],
-        row["canonical_solution"],
-        problem,
-        body,
-        "\n".join(asserts) + "\n",
-        row["task_id"],
-        operator.name,
-    )
+    code = "\n".join(line for line, _ in tests) + "\n"
+    base, id_ = row["task_id"], f"{row['task_id']}/{operator.name}"
+    item = Item(id_, row["prompt"], row["canonical_solution"], problem, body, code, base, operator.name)
     common = Counter(map(repr, record.results)).most_common(1)[0][0]
-    entry = row["entry_point"]
-    replaced = [f"def {entry}(*arguments):\n    return {value}\n" for value in (common, "arguments[0]")]
-    mutants = (*(before + base + problem + body for base in replaced), before + problem + off)
-    return Draft(item, mutants)
+    replaced = [f"def {row['entry_point']}(*arguments):\n    return {value}\n" for value in (common, "arguments[0]")]
+    return Draft(item, (*(before + instead + problem + body for instead in replaced), before + problem + off))
+
+
+def _assertions(name: str, inputs: Sequence[Arguments], results: Sequence[Any]) -> list[tuple[str, str]]:
+    """(assertion, result as Python writes it) of the calls that gave a result and make a line that is not too long."""
+    found = [
+        (assertion(name, arguments, result), repr(result))
+        for arguments, result in zip(inputs, results, strict=False)
+        if not isinstance(result, Raised) and literal(result, LONGEST)
+    ]
+    return [(line, result) for line, result in found if len(line) <= LONGEST]
 
 
 def assertion(name: str, arguments: Arguments, result: Any) -> str:

@@ -126,6 +126,15 @@ def published(**other: Any) -> dict[str, Any]:
     return {**row, "new_solution": DOUBLE.new_solution, "test_code": DOUBLE.test_code, **other}
 
 
+def test_the_base_is_the_function_that_the_problem_begins() -> None:
+    helped = published(
+        raw_problem="def half(x):\n    return x // 2\n\ndef double(x):\n", raw_solution="    return 2 * x\n\ndef more(x):\n    return x\n"
+    )
+    (item,) = of_published([helped], "file")
+    assert item.names == ("double", "total")
+    assert one(item.truth, item).calls_base
+
+
 @pytest.mark.parametrize("suffix", [".json", ".jsonl"])
 def test_published_files_are_read(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"humaneval_pro{suffix}"

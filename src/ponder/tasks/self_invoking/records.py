@@ -47,7 +47,7 @@ class Item:
     @property
     def names(self) -> tuple[str, str]:
         """The base function and the second one: the last that each problem begins."""
-        return _last_function(self.raw_problem + self.raw_solution), _last_function(self.new_problem)
+        return _last_function(self.raw_problem), _last_function(self.new_problem)
 
     @cached_property
     def tests(self) -> tuple[str, tuple[str, ...]]:

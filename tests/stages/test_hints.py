@@ -15,6 +15,7 @@ from ponder.core.population import Population
 from ponder.core.problem import Candidate, Problem
 from ponder.lm.scripted import Scripted
 from ponder.methods import parse
+from ponder.programs.hints import HINTS, hints_for
 from ponder.programs.tools import TOOLS, ToolResult
 from ponder.stages import hinted
 
@@ -57,6 +58,19 @@ def test_the_placebo_costs_a_round_and_calls_no_tool() -> None:
     answer = ponder.ask("What is 7 * 8?", method="hint_infer(4, hints='again')", model=sloppy())
     assert answer.value in ("54", "55")
     assert any("4 hints were put in and 0 tool calls" in note for note in answer.trace.notes)
+
+
+def test_hints_for_code_list_the_examples_of_the_question() -> None:
+    question = 'def inc(x):\n    """One more.\n    >>> inc(1)\n    2\n    >>> inc(5)\n    6\n    >>> inc\n    """\n'
+    for text in hints_for("code", question).texts:
+        assert "inc(1) should give 2; inc(5) should give 6." in text
+    assert all("EXAMPLES" not in t and t.endswith("expected.\n") for t in hints_for("code", "Write inc.").texts)
+    assert hints_for("math", question) == HINTS["math"]
+    answer = ponder.ask(
+        Problem(question, reads="code"), method="hinted(1, hints='code')", model=Scripted({"def inc(x):\n    return 1": 1.0})
+    )
+    assert answer.population is not None
+    assert "inc(5) should give 6." in answer.population.items[0].text
 
 
 def test_weights_are_shared_and_finished_candidates_pass() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,24 @@ HINTS: dict[str, Hints] = {
         "maybe using Python here is a good idea.",
         "I have not looked deep enough yet. Small cases in Python may show more.",
     ),
-    "code": _both("before I hand this in, I run my function on the examples of the task and print what it gives beside what is expected."),
+    "code": _both(
+        "before I hand this in, I run my function on the examples of the task and print what it gives beside what is expected.EXAMPLES"
+    ),
     "again": Hints(("\n\nWait, let me look at this again.",), (" let me look at this again.",), opens=False),
     "products": Hints((" Wait, use python ",), (" use python ",), opens=False),
     "products-again": Hints((" Wait, look again ",), (" look again ",), opens=False),
 }
-"""Libraries by name. "again" is a placebo without a tool; the last two are for the organism `products`."""
+"""Libraries by name. Those for code list the question's own examples where EXAMPLES stands (`hints_for`). "again" is a placebo without a
+tool; the last two are for the organism `products`."""
+
+_EXAMPLE = re.compile(r"^[ \t]*>>> (.+)\n[ \t]*((?!>>>|\"{3}|'{3})\S.*)$", re.MULTILINE)
+MOST = 4
+"""Examples that a hint lists."""
+
+
+def hints_for(name: str, question: str) -> Hints:
+    """A library for one question: the examples that its docstring gives (`>>> f(1)`, and the result below) stand in the hints for code."""
+    found = [f"{call.strip()} should give {result.strip()}" for call, result in _EXAMPLE.findall(question)[:MOST]]
+    listed = f" {'; '.join(found)}." if found else ""
+    end, doubt = (tuple(t.replace("EXAMPLES", listed) for t in texts) for texts in (HINTS[name].end, HINTS[name].doubt))
+    return replace(HINTS[name], end=end, doubt=doubt)

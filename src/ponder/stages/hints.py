@@ -17,7 +17,7 @@ from ponder.core.problem import Candidate
 from ponder.core.seeds import derive
 from ponder.core.terms import OneOf, Range, registered
 from ponder.programs.complete import begin
-from ponder.programs.hints import HINTS
+from ponder.programs.hints import HINTS, hints_for
 from ponder.programs.tool_use import MARKUPS, Plan, Trajectory, think
 from ponder.programs.tools import TOOLS
 
@@ -53,7 +53,13 @@ class hinted(Stage):
             return context.generate(requests, sampling, self.model)
 
         plan = Plan(
-            TOOLS[self.tool](), HINTS[self.hints], self.rounds, PLACES[self.where], self.chance, self.calls, markup=MARKUPS[self.markup]
+            TOOLS[self.tool](),
+            hints_for(self.hints, context.problem.question),
+            self.rounds,
+            PLACES[self.where],
+            self.chance,
+            self.calls,
+            markup=MARKUPS[self.markup],
         )
         owners = np.repeat(open_, self.n)
         drawn = think([prompt] * len(owners), draw, sampling, plan, derive(context.root, context.path))

@@ -13,6 +13,7 @@ from ponder.logic.formula import FolSyntaxError, Not, SignatureError, closed
 from ponder.logic.mixed import mixed_problem
 from ponder.logic.models import counterexample, enough
 from ponder.logic.provers import PROVERS, ProverNotFoundError, check_installed, entails
+from ponder.logic.syntax import LARGEST
 
 HERE = []
 for _name in PROVERS:
@@ -109,7 +110,7 @@ def test_a_worker_that_does_not_answer_is_ended(prover: str, monkeypatch: pytest
     """The worker is asked for so much more time than it is waited for that only its end can end the call."""
     if prover not in HERE:
         pytest.skip("not installed")
-    worker = provers._Worker(prover)
+    worker = provers._Worker(prover, provers.PROVERS[prover]._written)  # pyright: ignore[reportFunctionMemberAccess]
     assert worker([], closed(provers.parse("P | -P")), 5.0) == "proved"
     process = worker._process
     assert process is not None
@@ -120,6 +121,21 @@ def test_a_worker_that_does_not_answer_is_ended(prover: str, monkeypatch: pytest
     monkeypatch.undo()
     assert worker([], closed(provers.parse("P | -P")), 5.0) == "proved"
     worker.stop()
+
+
+@pytest.mark.parametrize("prover", HERE)
+def test_formulas_of_the_largest_size_are_decided(prover: str) -> None:
+    whole = " & ".join(["P(Bob)"] * (LARGEST // 2))
+    assert entails([whole], "-(-P(Bob))", prover=prover).label == "True"
+
+
+def test_what_has_too_many_clauses_is_unknown_and_not_uncertain() -> None:
+    nested = "P0"
+    for i in range(1, 40):
+        nested = f"(P{i} <-> {nested})"
+    found = entails([nested], "Q", prover="resolution")
+    assert found.outcomes == ("unknown", "unknown")
+    assert not found.settled
 
 
 def test_bad_input_is_refused_before_a_prover_runs() -> None:

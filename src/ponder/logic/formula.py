@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ponder.core.errors import InputError
@@ -129,13 +129,6 @@ def closed(formula: Formula) -> Formula:
     for name in reversed(free_variables(formula)):
         formula = Quantified("all", name, formula)
     return formula
-
-
-def substituted(term: Term, values: Mapping[str, Term]) -> Term:
-    """A term with variables replaced."""
-    if isinstance(term, Var):
-        return values.get(term.name, term)
-    return App(term.name, tuple(substituted(t, values) for t in term.args))
 
 
 Use = tuple[str, str, int]

@@ -16,12 +16,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ponder.core.errors import InputError, PonderError, need
+from ponder.logic.clauses import Clause, TooLarge, clauses_of
 from ponder.logic.formula import Formula, Not, check_signature, closed
-from ponder.logic.printing import to_tptp
-from ponder.logic.syntax import Dialect, parse, text_of
+from ponder.logic.printing import to_smtlib, to_tptp
+from ponder.logic.syntax import Dialect, parse
 
 Outcome = Literal["proved", "refuted", "timeout", "unknown"]
 """Of one question: it follows; it does not, for there is a counterexample; the time was up; the prover gave up for another reason."""
@@ -142,12 +143,15 @@ def _eprover(premises: Sequence[Formula], goal: Formula, timeout: float) -> Outc
 class _Worker:
     """The process that answers for one prover, started on first use and again after it was ended."""
 
-    def __init__(self, prover: str) -> None:
-        self._prover, self._lock = prover, threading.Lock()
+    def __init__(self, prover: str, written: Callable[[Sequence[Formula], Formula], Any]) -> None:
+        self._prover, self._written, self._lock = prover, written, threading.Lock()
         self._process: subprocess.Popen[str] | None = None
 
     def __call__(self, premises: Sequence[Formula], goal: Formula, timeout: float) -> Outcome:
-        question = {"prover": self._prover, "premises": [*map(text_of, premises)], "goal": text_of(goal), "timeout": timeout}
+        try:
+            question = {"prover": self._prover, "problem": self._written(premises, goal), "timeout": timeout}
+        except TooLarge:
+            return "unknown"
         with self._lock:
             fresh = self._process is None or self._process.poll() is not None
             if fresh:
@@ -184,7 +188,12 @@ class _Worker:
             self._process = None
 
 
-_workers = [_Worker("z3"), _Worker("resolution")]
+def _refutation(premises: Sequence[Formula], goal: Formula) -> list[Clause]:
+    """Clauses without a model exactly if premises entail a goal."""
+    return clauses_of([*premises, Not(closed(goal))])
+
+
+_workers = [_Worker("z3", to_smtlib), _Worker("resolution", _refutation)]
 for _worker in _workers:
     atexit.register(_worker.stop)
 

@@ -1,7 +1,7 @@
 """The process that provers run in: a JSON question a line in, an outcome a line out.
 
-A question is `{"prover": "z3" or "resolution", "premises": [...], "goal": ..., "timeout": seconds}`, formulas in the ascii dialect. The
-outcome is whether the premises entail the goal: "proved", "refuted" (they do not), "timeout", or "unknown" (given up for another reason).
+A question is `{"prover": "z3", "problem": SMT-LIB, "timeout": seconds}`, or the same with "resolution" and clauses. Both ask whether there
+is no model. The outcome is "proved" (there is none), "refuted" (there is one), "timeout", or "unknown" (given up for another reason).
 """
 
 from __future__ import annotations
@@ -11,11 +11,7 @@ import sys
 import time
 from typing import Any
 
-from ponder.logic.clauses import TooLarge, clauses_of
-from ponder.logic.formula import Formula, Not, closed
-from ponder.logic.printing import to_smtlib
 from ponder.logic.resolution import refute
-from ponder.logic.syntax import parse
 
 MEMORY = 2 * 1024**3
 """Bytes of address space that the process may have."""
@@ -41,24 +37,27 @@ def limit_memory() -> None:
 def outcome(question: dict[str, Any]) -> str:
     """What a prover says of one question."""
     try:
-        premises, goal = [parse(text) for text in question["premises"]], parse(question["goal"])
-        return PROVERS[question["prover"]](premises, goal, float(question["timeout"]))
-    except (TooLarge, MemoryError, RecursionError):
+        return PROVERS[question["prover"]](question["problem"], float(question["timeout"]))
+    except (MemoryError, RecursionError):
         return "unknown"
 
 
-def _resolution(premises: list[Formula], goal: Formula, timeout: float) -> str:
-    deadline = time.monotonic() + timeout
-    return refute(clauses_of([*premises, Not(closed(goal))]), deadline)
+def _resolution(clauses: list[Any], timeout: float) -> str:
+    return refute(_tuples(clauses), time.monotonic() + timeout)
 
 
-def _z3(premises: list[Formula], goal: Formula, timeout: float) -> str:
+def _tuples(value: Any) -> Any:
+    """Lists as tuples, at every depth."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _z3(text: str, timeout: float) -> str:
     import z3
 
     solver = z3.Solver()
     solver.set("timeout", max(1, int(timeout * 1000)))
     try:
-        solver.from_string(to_smtlib(premises, goal))
+        solver.from_string(text)
         found = str(solver.check())
     except z3.Z3Exception:  # out of memory
         return "unknown"

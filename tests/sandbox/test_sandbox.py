@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -12,6 +14,7 @@ from ponder.core.errors import EngineError, InputError, MissingExtra
 from ponder.sandbox import Check, Limits, Outcome, Raised, Sandbox, find, finding
 from ponder.sandbox.bubblewrap import Bubblewrap
 from ponder.sandbox.finding import Auto
+from ponder.sandbox.monty import Monty
 
 
 def one(box: Sandbox, code: str, *tests: str, setup: str = "", **limits: float) -> Outcome:
@@ -268,6 +271,18 @@ def test_full_python_reports_what_small_python_lacks(bubblewrap: Sandbox) -> Non
     assert one(bubblewrap, code, "assert f() == [{'a': 2}, {}, {}, (3,)]").all_passed
     outcome = one(bubblewrap, "def f():\n    return object()", "assert f()")
     assert (outcome.passed, outcome.error) == ((False,), "TypeError: an object of type object is not plain data")
+
+
+@pytest.mark.parametrize("name", ["monty", "bubblewrap"])
+def test_an_interrupt_ends_what_runs(name: str) -> None:
+    made(Monty if name == "monty" else Bubblewrap).close()
+    code = (
+        f"import os, signal, threading\nfrom ponder.sandbox import *\nbox = find({name!r})\nbox.check([Check('print(1)')])\n"
+        "threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "box.check([Check('while True:\\n    pass')] * 9, Limits(seconds=30))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=15, check=False)
+    assert "KeyboardInterrupt" in result.stderr
 
 
 def test_find() -> None:

@@ -14,12 +14,10 @@ from typing import Any
 
 from ponder.core.errors import InputError
 from ponder.sandbox.box import Box, check_that_it_works
-from ponder.sandbox.contract import Check, Limits, Outcome, Raised, Status
+from ponder.sandbox.contract import Calls, Check, Limits, Outcome, Raised, Status
 from ponder.sandbox.inside import wire
 from ponder.sandbox.names import named_in, without_builtins
 from ponder.sandbox.run import Ended, Run
-
-Calls = Sequence[tuple[str, tuple[Any, ...]]]
 
 
 class Bubblewrap:
@@ -49,9 +47,13 @@ class Bubblewrap:
         waiting = [self._threads.submit(self._one, check, (), limits) for check in checks]
         try:
             return [one.result() for one in waiting]
-        finally:
+        except BaseException as error:
             for one in waiting:
                 one.cancel()
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                for worker in self._workers:
+                    worker.kill()
+            raise
 
     def calls(self, code: str, calls: Calls, limits: Limits = Limits()) -> Outcome:
         """Run a program and call functions of it, (name, arguments) each; `Outcome.values` are what they gave.
@@ -97,7 +99,7 @@ class _Worker:
     @contextlib.contextmanager
     def run(self, role: str, limits: Limits, deadline: float) -> Iterator[Run]:
         """A process in the box of that role, for as long as the context lasts."""
-        box = self._boxes.pop(role)
+        box = self._boxes[role]
         clean = False
         try:
             run = Run(box, role, limits, deadline)
@@ -106,10 +108,13 @@ class _Worker:
             finally:
                 clean = run.end()
         finally:
-            if clean:
-                self._boxes[role] = box
-            else:
-                box.close()
+            if not clean:
+                self._boxes.pop(role).close()
+
+    def kill(self) -> None:
+        """End what runs, at once, from another thread."""
+        for box in list(self._boxes.values()):
+            box.kill()
 
     def close(self) -> None:
         """End both boxes."""

@@ -18,6 +18,10 @@ Status = Literal["ok", "failed", "timeout", "memory", "crashed", "unsupported"]
 backend lacks a feature that the code needs (another backend may have it)."""
 
 
+Calls = Sequence[tuple[str, tuple[Any, ...]]]
+"""Functions to call: (name, arguments) each."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What one run may use.
@@ -104,7 +108,7 @@ class Sandbox(Protocol):
         """Run each program and its tests. Tests after one that timed out count as failed."""
         ...
 
-    def calls(self, code: str, calls: Sequence[tuple[str, tuple[Any, ...]]], limits: Limits = Limits()) -> Outcome:
+    def calls(self, code: str, calls: Calls, limits: Limits = Limits()) -> Outcome:
         """Run a program and call functions of it, (name, arguments) each; `Outcome.values` are what they gave.
 
         A call that raised gives a `Raised` in its place.

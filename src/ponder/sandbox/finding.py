@@ -5,11 +5,10 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Sequence
-from typing import Any
 
 from ponder.core.errors import EngineError, InputError, MissingExtra, did_you_mean
 from ponder.sandbox.bubblewrap import Bubblewrap
-from ponder.sandbox.contract import Check, Limits, Outcome, Sandbox
+from ponder.sandbox.contract import Calls, Check, Limits, Outcome, Sandbox
 from ponder.sandbox.monty import Monty
 
 _MAKERS = {"monty": Monty, "bubblewrap": Bubblewrap}
@@ -37,7 +36,7 @@ class Auto:
         outcomes.update(zip(rest, self._exact.check([checks[i] for i in rest], limits), strict=True))
         return [outcomes[i] for i in range(len(checks))]
 
-    def calls(self, code: str, calls: Sequence[tuple[str, tuple[Any, ...]]], limits: Limits = Limits()) -> Outcome:
+    def calls(self, code: str, calls: Calls, limits: Limits = Limits()) -> Outcome:
         """Run a program and call functions of it."""
         return self._exact.calls(code, calls, limits)
 

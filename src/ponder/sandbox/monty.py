@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import secrets
+import signal
 import sys
 import threading
 import time
@@ -19,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ponder.core.errors import InputError, need
-from ponder.sandbox.contract import Check, Limits, Outcome, Raised, Status
+from ponder.sandbox.contract import Calls, Check, Limits, Outcome, Raised, Status
 from ponder.sandbox.inside import wire
 from ponder.sandbox.names import named_in, without_builtins
 from ponder.sandbox.screen import differs
@@ -62,8 +63,8 @@ _CALL = """
 _ponder_value = {name}(*_ponder_args, **_ponder_kwargs)
 [{pack}(_ponder_value), {pack}(_ponder_args), {pack}(_ponder_kwargs)]
 """
-_LACK = re.compile("monty|not yet support|not supported in this environment|cannot suspend")
-_LACKING = (NotImplementedError, ImportError, AttributeError)
+_LACKING_WORDS = re.compile("monty|not yet support|not supported in this environment|cannot suspend")
+_LACKING_TYPES = (NotImplementedError, ImportError, AttributeError)
 """What Monty raises for want of a feature. A program may also raise them by its own fault; another sandbox can tell."""
 
 
@@ -94,17 +95,22 @@ class Monty:
         self._turns = threading.BoundedSemaphore(self._count)
         self._lock = threading.Lock()
         self._pool: Any = None
+        self._running: set[int] = set()
 
     def check(self, checks: Sequence[Check], limits: Limits = Limits()) -> list[Outcome]:
         """Run each program and its tests. Tests after one that timed out count as failed."""
         waiting = [self._threads.submit(self._one, check, (), limits) for check in checks]
         try:
             return [one.result() for one in waiting]
-        finally:
+        except BaseException as error:
             for one in waiting:
                 one.cancel()
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                for pid in list(self._running):
+                    os.kill(pid, signal.SIGKILL)
+            raise
 
-    def calls(self, code: str, calls: Sequence[tuple[str, tuple[Any, ...]]], limits: Limits = Limits()) -> Outcome:
+    def calls(self, code: str, calls: Calls, limits: Limits = Limits()) -> Outcome:
         """Run a program and call functions of it, (name, arguments) each; `Outcome.values` are what they gave.
 
         Raises:
@@ -131,20 +137,20 @@ class Monty:
             for _ in range(self._count):
                 self._turns.release()
 
-    def _one(self, check: Check, calls: Sequence[tuple[str, tuple[Any, ...]]], limits: Limits) -> Outcome:
+    def _one(self, check: Check, calls: Calls, limits: Limits) -> Outcome:
         with self._turns:
             with self._lock:
                 if self._pool is None:
                     self._pool = self._monty.Monty(max_processes=2 * self._count)
                     self._pool.__enter__()
-            return _Job(self._monty, self._pool, check, calls, limits).outcome()
+            return _Job(self._monty, self._pool, self._running, check, calls, limits).outcome()
 
 
 class _Job:
     """One program with its tests or calls, from its start to its outcome."""
 
-    def __init__(self, monty: Any, pool: Any, check: Check, calls: Sequence[tuple[str, tuple[Any, ...]]], limits: Limits) -> None:
-        self._monty, self._pool, self._check, self._calls, self._limits = monty, pool, check, calls, limits
+    def __init__(self, monty: Any, pool: Any, running: set[int], check: Check, calls: Calls, limits: Limits) -> None:
+        self._monty, self._pool, self._running, self._check, self._calls, self._limits = monty, pool, running, check, calls, limits
         self._started = time.monotonic()
         self._passed: list[bool] = []
         self._values: list[Any] = []
@@ -175,7 +181,12 @@ class _Job:
         limits["max_suspensions"] = 2**31
         policy = {"sleep": "system", "sleep_system_max": float("inf")}
         with self._pool.checkout(limits=limits, os_policy=policy, assert_message_annotations=False) as session:
-            yield session
+            worker = session.worker_pid
+            self._running.add(worker)
+            try:
+                yield session
+            finally:
+                self._running.discard(worker)
 
     def _run(self, code: Any) -> None:
         self._feed(code, _PACK.format(pack=self._pack))
@@ -267,7 +278,7 @@ class _Job:
         if isinstance(raised, MemoryError):
             raise _Ended("memory", _line(raised))
         lacks_builtin = isinstance(raised, NameError) and str(raised).split("'")[1:2] and hasattr(builtins, str(raised).split("'")[1])
-        if isinstance(raised, _LACKING) or lacks_builtin or _LACK.search(str(raised)):
+        if isinstance(raised, _LACKING_TYPES) or lacks_builtin or _LACKING_WORDS.search(str(raised)):
             raise _Ended("unsupported", f"Unsupported: {_line(raised)}")
         return raised
 

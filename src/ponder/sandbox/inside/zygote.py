@@ -37,7 +37,7 @@ for _module in [
 ]:
     __import__(_module)  # what tested code imports most: found ready after the fork
 
-_PR_SET_DUMPABLE = 4
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 _RUNS = {"code": code_side.run, "tests": tests_side.run}
 
 
@@ -49,7 +49,9 @@ def main(uid: int) -> None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
-    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    libc = ctypes.CDLL(None)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # becoming another user had cleared it
+    libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     filter_ = seccomp.Filter()
     orders = socket.socket(fileno=0)  # keeps message boundaries
     orders.sendall(b"ready")

@@ -98,3 +98,11 @@ def test_it_does_succeed_where_nothing_stops_it(outside: Outside, escape: Escape
     result = subprocess.run(line, capture_output=True, text=True, timeout=30, cwd=tmp_path, env={**os.environ, "TMPDIR": str(tmp_path)})
     (outside.folder / "written").unlink(missing_ok=True)
     assert ("ESCAPED" if escape.control == "says" else "PASSED") in result.stdout, result.stderr
+
+
+def test_the_docs_list_every_escape() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "nouns" / "sandbox.md").read_text()
+    listed = [line.split("|")[1].strip() for line in page.partition("| abuse |")[2].splitlines()[2:]]
+    assert listed == [escape.name for escape in ESCAPES]
+    assert f"{sum(escape.control is not None for escape in ESCAPES)} of them do so" in page
+    assert f"None of the {len(ESCAPES)} succeeds" in page

@@ -122,4 +122,4 @@ def test_the_reproduction_measures(monkeypatch: pytest.MonkeyPatch, tmp_path) ->
     assert all(c.passed for c in report.checks if not c.claim and "62" not in c.expected)
     assert [row[0] for row in report.tables[0].rows] == list(paper.POLICIES)
     assert json.dumps(report.to_dict(), allow_nan=False)
-    assert report.to_html().count("data:image/svg+xml;base64") == 2
+    assert report.to_html().count("data:image/svg+xml;base64") == 1

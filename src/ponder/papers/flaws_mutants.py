@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ponder.bench.limits import RewardCurve, false_positives
+from ponder.bench.limits import false_positives
 from ponder.bench.mutants import mutate
 from ponder.bench.program_inputs import Arguments, inputs_of_tests, more_inputs, same_value
 from ponder.core.errors import EngineError, MissingExtra
@@ -50,8 +50,8 @@ class Subject:
 
 def mutants_part(
     problems: int | None, n: int, inputs: int, seed: int, operators: Sequence[str] = OPERATORS
-) -> tuple[list[Check], list[Table], dict[float, RewardCurve]]:
-    """The checks, the tables, and the middle model's reward curves by cost.
+) -> tuple[list[Check], list[Table]]:
+    """Five models that are right at graded rates, and one for each single operator.
 
     Args:
         problems: how many of HumanEval's; all if None.
@@ -68,14 +68,14 @@ def mutants_part(
     found = judged(box, chosen, drawn)
     graded = {name: found[name] for name in models}
     middle = f"right at rate {MIDDLE:g}"
-    curves, rewarding, rewards = reward_part(found[middle], f"mutants, {middle}", seed)
+    _, rewarding, rewards = reward_part(found[middle], f"mutants, {middle}", seed)
     rising, buckets = bucket_part(found[middle], f"mutants, {middle}")
     shape = f"{len(chosen)} HumanEval problems x {n} samples, {len(left_out)} problems left out ({', '.join(left_out) or 'none'})"
     tables = [rate_table(graded, f"Mutants: {shape}"), rewards, buckets]
     if single:
         alone = {name: found[name] for name in single}
         tables.append(rate_table(alone, f"Mutants of one operator, right at rate {MIDDLE:g}; correlation {correlation(alone):.2f}"))
-    return [*mutant_checks(graded), *rewarding, *rising], tables, curves
+    return [*mutant_checks(graded), *rewarding, *rising], tables
 
 
 def correlation(found: dict[str, Checked]) -> float:

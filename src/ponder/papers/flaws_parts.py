@@ -104,5 +104,5 @@ def figure(curves: dict[float, RewardCurve], name: str, stem: Path) -> Path:
     """Reward against attempts by cost; the SVG's path."""
     from ponder.bench.plots import coverage_plot
 
-    shown = {f"cost {cost:g}": curve for cost, curve in curves.items() if curve.values.min() >= 0}
+    shown = {f"cost {cost:g}": curve for cost, curve in curves.items()}
     return coverage_plot(shown, stem, title=f"First accepted sample, {name}", ylabel="reward")[1]

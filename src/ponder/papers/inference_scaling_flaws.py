@@ -52,7 +52,7 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     Args:
         quick: 100 questions with 32 samples instead of 400 with 64, and 40 programs with 16 mutated samples instead of 164 with 40.
         seed: of all draws.
-        out: a folder for the figures, reward against attempts by cost; none is drawn without it.
+        out: a folder for the figure, reward against attempts by cost; none is drawn without it.
     """
     began = time.perf_counter()
     problems, n = (100, 32) if quick else (400, 64)
@@ -62,8 +62,7 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     fitting, fits = fit_part(found[MIDDLE], MIDDLE)
     rates = rate_table(found, f"What endless resampling would reach, {problems} questions x {n} samples")
     real, real_tables = solutions_part(labelled_solutions(), seed)
-    mutated, mutated_tables, mutated_curves = mutants_part(40, 16, 60, seed, ()) if quick else mutants_part(None, 40, 200, seed)
-    shown = {"reward": (curves, MIDDLE), "reward-mutants": (mutated_curves, "mutants of HumanEval's solutions")}
+    mutated, mutated_tables = mutants_part(40, 16, 60, seed, ()) if quick else mutants_part(None, 40, 200, seed)
     return Report(
         SLUG,
         TITLE,
@@ -71,7 +70,7 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         (*fixture_checks(), *ceiling_checks(found), *rewarding, *rising, *fitting, *real, *mutated),
         untested=UNTESTED,
         tables=(rates, rewards, buckets, fits, *real_tables, *mutated_tables),
-        figures=() if out is None else tuple(figure(c, name, out / stem) for stem, (c, name) in shown.items()),
+        figures=() if out is None else (figure(curves, MIDDLE, out / "reward"),),
         notes=NOTES,
         seed=seed,
         quick=quick,

@@ -42,9 +42,10 @@ CLAIM = (
 )
 TRAINED = 8
 """The longest runs that the organism learnt from."""
-EXPECTED_SHORT, EXPECTED_LONG, FALLS = 0.9, 0.5, -0.8
-"""Set before the run: prefix accuracy on short runs and on long ones, and the rank correlation of steps and prefix accuracy."""
-REAL_TASKS, REAL_LENGTHS = (15, 19, 21), {2: 160, 4: 256, 8: 448, 16: 896}
+EXPECTED_SHORT, EXPECTED_LONG, FALLS, FEWEST = 0.9, 0.5, -0.8, 0.7
+"""Set before the run: the prefix accuracy of short runs and of long ones, the rank correlation of steps and prefix accuracy, and the
+prefix accuracy of short runs below which the organism follows too little for its fall to mean anything."""
+REAL_TASKS, REAL_LENGTHS = (15, 19, 21), {2: 96, 4: 160, 8: 320, 16: 768}
 """What the real model is asked, and the tokens that it may write for each number of steps."""
 DRAWS = 20_000
 GOLDEN = (
@@ -60,7 +61,8 @@ UNTESTED = "the published models' scores, and answers that a second model extrac
 NOTES = (
     f"The organism writes compact instances of the tasks {', '.join(map(str, NUMBERS))} whose states have at most 28 characters, and was "
     f"trained on runs of 2 to {TRAINED} steps: beyond, it extrapolates, so its fall there is not only an accumulation of errors.",
-    "The card gives .5490 for the expected prefix accuracy at an error rate of .05 and 25 steps; the closed form is .5492.",
+    f"The verdict is 'does not reproduce' if the prefix accuracy of short runs is below {FEWEST}: the organism is then too weak to show a "
+    "fall, whatever the other figures are. Its training is limited to about six minutes of one core.",
     "The labels of all 5,520 prompts of the default task are checked by a second interpreter, which reads the prompts alone: "
     "tests/tasks/test_procbench_round_trip.py.",
 )
@@ -90,6 +92,7 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         TITLE,
         CLAIM,
         tuple(checks),
+        verdict="does not reproduce" if fails(graded) else None,
         untested=UNTESTED + (f"; {DEFAULT}, which the full run measures" if quick else ""),
         tables=tuple(tables),
         figures=() if out is None else (figure(graded, out),),
@@ -145,7 +148,7 @@ def closed_form_check(rate: float, k: int, seed: int) -> Check:
 def organism_checks(graded: Sequence[Graded]) -> list[Check]:
     """The gates of the claim on the organism's runs."""
     pa, sm = ({s.name: getattr(s, metric).value for s in by_class(graded)} for metric in ("pa", "sm"))
-    rank = falls(graded)
+    rank = rank_correlation(graded)
     ratios = sm["long"] / max(sm["short"], 1e-9), pa["long"] / max(pa["short"], 1e-9)
     names = "short to long"
     below = all(g.sm <= g.pa <= 1 for g in graded)
@@ -158,33 +161,41 @@ def organism_checks(graded: Sequence[Graded]) -> list[Check]:
     ]
 
 
-def falls(graded: Sequence[Graded]) -> float:
-    """Spearman's rank correlation of the number of steps and mean prefix accuracy."""
+def fails(graded: Sequence[Graded]) -> bool:
+    """Whether the organism's runs do not fall with their steps, or are not followed well enough when they are short."""
+    return rank_correlation(graded) > FALLS or by_class(graded)[0].pa.value < FEWEST
+
+
+def rank_correlation(graded: Sequence[Graded]) -> float:
+    """Spearman's rank correlation of the number of steps and mean prefix accuracy; 0 if the means are all the same."""
     curve = against_steps(graded, "pa")
+    if np.ptp(curve.values) == 0:
+        return 0.0
     return float(need("scipy.stats", "bench").spearmanr(curve.ks, curve.values).statistic)
 
 
 def real_part(seed: int) -> tuple[Check, Table]:
-    """A real small model, greedy, on three easy tasks; only the ordering in the number of steps is tested."""
-    lm, rows, means = load_model(DEFAULT), [], []
-    tasks = ",".join(map(str, REAL_TASKS))
-    for k, tokens in REAL_LENGTHS.items():
-        task = load(f"procbench:tasks={tasks},lengths={k},per_length=20", seed=seed)
-        requests = [Request(write_prompt(problem)[0], seed=seed) for problem in task.problems]
-        replies = lm.generate(requests, Sampling(temperature=0.0, max_tokens=tokens))
-        graded = grade_texts(task, [reply.completions[0].text for reply in replies])
+    """A real small model on three easy tasks; only the ordering in the number of steps is tested."""
+    rows, means = [], []
+    for k in REAL_LENGTHS:
+        graded = real_runs(k, seed)
         pa = bootstrap([g.pa for g in graded], seed=seed)
+        sm, fm, first = (float(np.mean(values)) for values in zip(*((g.sm, g.fm, not g.zero_pml) for g in graded), strict=True))
+        rows.append((k, len(graded), _shown(pa), sm, fm, first, sum(not g.read for g in graded)))
         means.append(pa.value)
-        first = np.mean([not g.zero_pml for g in graded])
-        sm, fm = (float(np.mean([getattr(g, m) for g in graded])) for m in ("sm", "fm"))
-        rows.append((k, len(graded), _shown(pa), sm, fm, float(first), sum(not g.read for g in graded)))
     ordered = all(a >= b for a, b in pairwise(means)) and means[0] > means[-1]
     text = ", ".join(f"{k}: {m:.3f}" for k, m in zip(REAL_LENGTHS, means, strict=True))
-    title = f"{DEFAULT} on the tasks {tasks}, greedy"
-    return (
-        Check(f"{DEFAULT}: mean PA by steps", text, "falls", ordered),
-        Table(title, ("k", "n", "PA", "SM", "FM", "first state right", "unreadable"), tuple(rows)),
-    )
+    title = f"{DEFAULT}, greedy, on the tasks {', '.join(map(str, REAL_TASKS))}"
+    columns = ("k", "n", "PA", "SM", "FM", "first state right", "unreadable")
+    return Check(f"{DEFAULT}: mean PA by steps", text, "falls", ordered), Table(title, columns, tuple(rows))
+
+
+def real_runs(k: int, seed: int) -> list[Graded]:
+    """The real model's greedy answers to 20 problems of k steps of each of `REAL_TASKS`."""
+    task = load(f"procbench:tasks={','.join(map(str, REAL_TASKS))},lengths={k},per_length=20", seed=seed)
+    requests = [Request(write_prompt(problem)[0], seed=seed) for problem in task.problems]
+    replies = load_model(DEFAULT).generate(requests, Sampling(temperature=0.0, max_tokens=REAL_LENGTHS[k]))
+    return grade_texts(task, [reply.completions[0].text for reply in replies])
 
 
 def summary_table(title: str, summaries: Sequence[Summary], by: str) -> Table:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.sandbox.conftest import made
@@ -22,6 +23,7 @@ from ponder.sandbox import Check, Limits, Sandbox
 from ponder.sandbox.box import check_that_it_works
 from ponder.sandbox.bubblewrap import Bubblewrap
 from ponder.sandbox.inside import seccomp
+from ponder.sandbox.run import Run
 
 RIGHT = Check("def f(x):\n    return x + 2", ("assert f(2) == 4",))
 
@@ -135,6 +137,25 @@ def test_every_system_call_on_the_list_is_refused(bubblewrap: Sandbox) -> None:
     assert outcome.output.splitlines() == [f"{name} -1 1" for name in refused]
 
 
+def test_it_shares_no_namespace_with_this_process(bubblewrap: Sandbox) -> None:
+    kinds = ["net", "pid", "ipc", "uts", "mnt"]
+    outcome = bubblewrap.check([Check(f"import os\nfor k in {kinds}:\n    print(os.readlink('/proc/self/ns/' + k))")])[0]
+    assert len(outcome.output.split()) == len(kinds)
+    assert not set(outcome.output.split()) & {os.readlink(f"/proc/self/ns/{kind}") for kind in kinds}
+
+
+def test_a_verdict_without_the_runs_nonce_is_none(bubblewrap: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    hear = Run.hear
+
+    def forged(run: Run) -> Any:
+        said = hear(run)
+        return {**said, "nonce": "0" * 32} if "passed" in said else said
+
+    monkeypatch.setattr(Run, "hear", forged)
+    outcome = bubblewrap.check([RIGHT])[0]
+    assert (outcome.status, outcome.passed) == ("crashed", (False,))
+
+
 def test_threads_work_and_the_standard_library_is_there(bubblewrap: Sandbox) -> None:
     code = "import asyncio, threading\nt = threading.Thread(target=print, args=(5,))\nt.start()\nt.join()\n"
     code += "print(asyncio.run(asyncio.sleep(0, 7)))"
@@ -160,6 +181,7 @@ def test_no_packages_and_an_empty_home(bubblewrap: Sandbox) -> None:
         ("import sys\nsys.exit(0)", "failed", "SystemExit: 0"),
         ("import os\nos.fork()", "failed", "PermissionError: [Errno 1] Operation not permitted"),
         ("x = bytearray(2**30)", "memory", "MemoryError"),
+        ("import os\nwhile True:\n    os.write(4, b'\\xff' * 2**16)", "crashed", "Crash: exit status -9"),
     ],
 )
 def test_how_a_process_ends(bubblewrap: Sandbox, code: str, status: str, error: str) -> None:

@@ -254,6 +254,11 @@ def test_monty_answers_where_it_does_not_differ(box: Sandbox, code: str) -> None
     assert one(box, code, "assert f([1]) == 1").all_passed
 
 
+@pytest.mark.parametrize("value", ["'x' * 2000000", "[0] * 2000000", "1 << 100000", "[1, 'x' * 999, {2: ('y',)}] * 2000"])
+def test_monty_gives_no_large_values(monty: Sandbox, value: str) -> None:
+    assert one(monty, f"def f():\n    return {value}", "assert f()").status == "unsupported"
+
+
 def test_auto_lets_python_decide_about_a_failure(monty: Sandbox, bubblewrap: Sandbox) -> None:
     auto = Auto(monty, bubblewrap)
     wrong, printed = auto.check([Check("def f():\n    return 1", ("assert f() == 2",)), Check("print(1)")])

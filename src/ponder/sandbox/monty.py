@@ -28,7 +28,7 @@ from ponder.sandbox.screen import differs
 _PACK = """
 def {pack}(value, depth=0, room=None, isinstance=isinstance, len=len, abs=abs):
     room = [1000000] if room is None else room
-    room[0] -= len(value) if isinstance(value, (str, bytes)) else 1
+    room[0] -= len(value) if isinstance(value, (str, bytes, list, tuple, set, frozenset, dict)) else 1
     if depth > 100 or room[0] < 0 or isinstance(value, int) and abs(value) >= 1 << 65536:
         return {{'not plain': 0}}
     if value is None or isinstance(value, (bool, int, float, complex, str, bytes)):

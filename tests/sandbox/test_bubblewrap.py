@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+import resource
 import select
 import signal
 import stat
@@ -135,6 +136,20 @@ def test_every_system_call_on_the_list_is_refused(bubblewrap: Sandbox) -> None:
     )
     outcome = bubblewrap.check([Check(code)])[0]
     assert outcome.output.splitlines() == [f"{name} -1 1" for name in refused]
+
+
+def test_it_works_in_a_process_with_many_open_files() -> None:
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit[0] < 2000:
+        pytest.skip("needs 2,000 open files: ulimit -n 2000")
+    files = [os.open("/dev/null", os.O_RDONLY) for _ in range(1500)]
+    try:
+        box = made(Bubblewrap)
+        assert box.check([RIGHT])[0].all_passed
+        box.close()
+    finally:
+        for fd in files:
+            os.close(fd)
 
 
 def test_it_shares_no_namespace_with_this_process(bubblewrap: Sandbox) -> None:

@@ -26,17 +26,17 @@ _INSIDE = Path(__file__).parent / "inside"
 _AT = "/inside"
 _DISK = 32 * 2**20
 _LONGEST_START = 30.0
-_USERS = itertools.count(2_000_000_000 + os.getpid() % 1_000_000 * 1000)
-"""One user id for each sandbox that root starts, so that they do not share the limit on processes."""
+_USERS = itertools.count(os.getpid() * 100)
+"""Numbers for the users that root's sandboxes become, one each, so that they share no limit on processes."""
 
 
 def command() -> list[str]:
     """The command that starts a sandbox.
 
-    As root, a sandbox has no user namespace: its first process has the right to become another user, becomes one that nobody else is, and
-    has no right then. For others it is in a user namespace of its own, without any right.
+    As root, a sandbox has no user namespace: its first process has the right to become another user, becomes one of its own, and has no
+    right then. For others it is in a user namespace of its own, without any right.
     """
-    user = next(_USERS) if os.geteuid() == 0 else 0
+    user = 61184 + next(_USERS) % 4336 if os.geteuid() == 0 else 0  # of the range that systemd keeps for users made on the spot
     rights = ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"] if user else ["--unshare-user", "--disable-userns"]
     line = [shutil.which("bwrap") or "bwrap", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
     line += ["--cap-drop", "ALL", *rights, "--die-with-parent", "--new-session", "--as-pid-1"]
@@ -107,7 +107,6 @@ class Box:
     """
 
     def __init__(self) -> None:
-        self._runs = itertools.count()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = _starter(os.getpid()).submit(_launch, command(), theirs.fileno()).result()
@@ -124,7 +123,7 @@ class Box:
     def start(self, role: str, limits: Limits) -> Pipes:
         """Begin a run in a fresh process: of "code" or of "tests"."""
         most = {"CPU": int(limits.seconds) + 2, "FSIZE": _DISK, "NPROC": 64, "NOFILE": 64, "CORE": 0, "MEMLOCK": 0, "MSGQUEUE": 0}
-        order = {"run": next(self._runs), "role": role, "memory": limits.memory, "limits": most}
+        order = {"role": role, "memory": limits.memory, "limits": most}
         their_in, to = os.pipe()
         answers, their_out = os.pipe()
         printed, their_printed = os.pipe()

@@ -107,7 +107,8 @@ class Monty:
                 one.cancel()
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 for pid in list(self._running):
-                    os.kill(pid, signal.SIGKILL)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
             raise
 
     def calls(self, code: str, calls: Calls, limits: Limits = Limits()) -> Outcome:

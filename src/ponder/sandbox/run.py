@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import time
@@ -67,23 +68,23 @@ class Run:
 
     def _wait(self, writing: bool) -> None:
         """Until the pipe in question is ready. What is printed meanwhile is taken in."""
-        reading = [self._pipes.printed] if writing else [self._pipes.printed, self._pipes.answers]
+        poll = select.poll()
+        poll.register(self._pipes.printed, select.POLLIN)
+        awaited, event = (self._pipes.to, select.POLLOUT) if writing else (self._pipes.answers, select.POLLIN)
+        poll.register(awaited, event)
         while True:
             left = self._deadline - time.monotonic()
-            ready, writable, _ = select.select(reading, [self._pipes.to] if writing else [], [], max(left, 0))
-            if self._pipes.printed in ready and not self._take():
-                reading.remove(self._pipes.printed)
-            if writable or self._pipes.answers in ready:
-                return
             if left <= 0:
                 raise Ended("timeout")
+            ready = {fd for fd, _ in poll.poll(left * 1000)}
+            if self._pipes.printed in ready and not self._take():
+                poll.unregister(self._pipes.printed)
+            if awaited in ready:
+                return
 
     def _take(self) -> bool:
         """Take in what was printed; False if no more can come."""
-        try:
-            part = os.read(self._pipes.printed, 2**16)
-        except BlockingIOError:
-            return True
+        part = os.read(self._pipes.printed, 2**16)
         self._printed += part[: max(0, 4 * self._room - len(self._printed))]
         return bool(part)
 
@@ -91,8 +92,9 @@ class Run:
         """End the process. True if its box is as new."""
         try:
             self.exit_status, clean = self._box.end()
-            while select.select([self._pipes.printed], [], [], 0)[0] and self._take():
-                pass
+            with contextlib.suppress(BlockingIOError):
+                while self._take():
+                    pass
             return clean
         except EngineError:
             return False

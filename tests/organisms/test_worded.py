@@ -11,6 +11,7 @@ from ponder.logic.syntax import parse, text_of
 from ponder.logic.theories import LABELS, question
 from ponder.organisms import worded
 from ponder.programs.formalise import sentence_prompt
+from ponder.programs.prompts import write_prompt
 from ponder.tasks import load
 from ponder.tasks.logic import made
 
@@ -42,6 +43,8 @@ def test_a_problem_of_the_task_is_read_as_it_is_written() -> None:
         assert prompt == worded.problem_prompt(m.premises, m.conclusion)
         assert prompt.count(".") == len(m.premises) + 1
         assert prompt.endswith(">")
+        asked, _ = write_prompt(problem, "cot")
+        assert worded.canonical(asked[-1].content) == prompt[:-1] + ";"  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_what_is_not_known_is_named() -> None:

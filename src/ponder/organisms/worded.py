@@ -1,7 +1,8 @@
 """Theories in English for organisms: every word is one letter, and formulas are written in letters that `ponder.logic` reads.
 
 Two kinds of prompts, told apart by the message. A sentence ("Bob is not kind.") is answered by a formula; a whole problem, as the task
-`logic` writes it, by the letter of its label, by itself or behind the claims that were derived on the way: `NnΓ;OΔ;####A`.
+`logic` writes it, by the letter of its label. A problem that asks to think step by step is answered by the claims that can be derived
+and the letter behind them: `NnΓ;OΔ;####A`.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ def canonical(question: str) -> str:
     if found is None:
         named = _SENTENCE.search(question)
         return sentence_prompt(named[1] if named else question)
-    return problem_prompt([s for s in re.split(r"(?<=\.)\s+", found[1].strip()) if s], found[2])
+    premises = [s for s in re.split(r"(?<=\.)\s+", found[1].strip()) if s]
+    return problem_prompt(premises, found[2], steps="step by step" in question)
 
 
 def sentence_prompt(sentence: str) -> str:
@@ -59,14 +61,14 @@ def sentence_prompt(sentence: str) -> str:
     return lettered(sentence) + ">"
 
 
-def problem_prompt(premises: Iterable[str], claim: str) -> str:
-    """What is read before an answer is given."""
-    return "".join(map(lettered, premises)) + asked(claim)
+def problem_prompt(premises: Iterable[str], claim: str, steps: bool = False) -> str:
+    """What is read before an answer is given, at once or after steps."""
+    return "".join(map(lettered, premises)) + asked(claim, steps)
 
 
-def asked(claim: str) -> str:
+def asked(claim: str, steps: bool = False) -> str:
     """A claim as it is asked behind premises."""
-    return f"?{lettered(claim)}>"
+    return f"?{lettered(claim)}{';' if steps else '>'}"
 
 
 def lettered(sentence: str) -> str:

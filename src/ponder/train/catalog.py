@@ -25,9 +25,8 @@ RECIPES = {
     "family": "family:counter",
     "procedures": "procedures:follower",
     "products": "products:make",
-    "logic-label": "logic:organism",
-    "logic-steps": "logic:organism",
     "logic-formula": "logic:organism",
+    "logic-answer": "logic:organism",
 }
 """Recipe to its module in this package and its function there."""
 

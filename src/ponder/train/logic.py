@@ -1,7 +1,7 @@
-"""Organisms for first-order logic: one that labels problems at once, one that derives claims first, one that only translates sentences.
+"""Organisms for first-order logic: one translates sentences, one answers whole problems, at once or after deriving claims.
 
-The three have one size and learn from theories whose deepest claim takes at most two rounds. Words are exchanged for others of their kind
-at every use, which nothing about a theory depends on, so a few thousand theories go a long way.
+Both learn from theories whose deepest claim takes at most two rounds, the second from small ones first. Words are exchanged for others of
+their kind at every use, which nothing about a theory depends on, so a few thousand theories go a long way.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ponder.core.errors import need
-from ponder.logic.english import Wording, sentence, sentences
-from ponder.logic.theories import LABELS, Claim, Label, Question, question
+from ponder.logic.english import Wording, claim_text, sentence, sentences
+from ponder.logic.theories import LABELS, Claim, Label, Question, Sizes, question
 from ponder.organisms import worded
 from ponder.organisms.worded import ALPHABET, ANSWERS, PAD
 from ponder.train import measure
@@ -31,9 +31,7 @@ SEEN = Wording(rare=0.0)
 """Rare ways of saying things are never met in training."""
 DEPTHS = (0, 1, 2)
 CONTEXT = 256
-POOL = 6000
-"""Theories that training draws from."""
-CLAIMS = 8
+CLAIMS = 6
 """Claims that a row asks of one theory, where the answer is all that is learnt."""
 TRIED = 180
 """Problems, or sentences, that a run is watched on, and as many others that its accuracy is measured on."""
@@ -43,19 +41,39 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
+class Stage:
+    """A part of a run: up to which share of its steps, how large theories are, how many rows a step has, from how many theories."""
+
+    until: float
+    sizes: Sizes
+    rows: int
+    pool: int = 2000
+
+
+@dataclass(frozen=True)
 class LogicRun:
-    """How one of the organisms is made: the steps of a run, the rows of a step, and what a row is."""
+    """How one of the organisms is made."""
 
     steps: int
-    rows: int
     context: int
+    stages: tuple[Stage, ...]
     about: str
 
 
 RUNS = {
-    "logic-label": LogicRun(500, 16, CONTEXT, "says what follows from a small theory at once"),
-    "logic-steps": LogicRun(800, 16, CONTEXT, "derives claims from a small theory, then says what follows"),
-    "logic-formula": LogicRun(600, 24, 64, "translates one sentence about a small world into first-order logic"),
+    "logic-formula": LogicRun(
+        600, 64, (Stage(1.0, Sizes(), 24, 6000),), "translates one sentence about a small world into first-order logic, 0.21M weights"
+    ),
+    "logic-answer": LogicRun(
+        1300,
+        CONTEXT,
+        (
+            Stage(0.46, Sizes((2, 4), (1, 2), names=3, attributes=4, relations=1), 32),
+            Stage(0.77, Sizes((3, 7), (2, 4), names=4, attributes=6, relations=1), 24),
+            Stage(1.0, Sizes(), 16),
+        ),
+        "says what follows from a small theory, at once or step by step, 0.22M weights",
+    ),
 }
 
 
@@ -79,10 +97,12 @@ def source(asked: Question) -> Source:
     return Source(asked, derived, tuple(depths), missing)
 
 
-def sources(n: int, seed: int) -> list[Source]:
-    """n questions of all labels and depths up to 2."""
+def sources(n: int, seed: int, sizes: Sizes | None = None) -> list[Source]:
+    """n questions of all labels and depths up to 2, or to the number of rules."""
+    sizes = sizes or Sizes()
+    depths = DEPTHS[: sizes.rules[1] + 1]
     rng = np.random.default_rng((seed, 23))
-    return [source(question(DEPTHS[i % 3], LABELS[i // 3 % 3], rng)) for i in range(n)]
+    return [source(question(depths[i % len(depths)], LABELS[i // len(depths) % 3], rng, sizes)) for i in range(n)]
 
 
 def label_row(s: Source, rng: np.random.Generator) -> tuple[str, list[tuple[int, float]]]:
@@ -105,12 +125,12 @@ def _another(s: Source, rng: np.random.Generator) -> tuple[str, Label]:
         pool, label = s.known, "True"
     claim = pool[int(rng.integers(len(pool)))]
     turned = label == "False" or (label == "Uncertain" and rng.random() < 0.5)
-    return sentence(claim.opposite if turned else claim, SEEN, rng), label
+    return claim_text(claim.opposite if turned else claim), label
 
 
 def steps_row(s: Source, rng: np.random.Generator) -> tuple[str, list[tuple[int, float]]]:
     """A problem with all claims that are derived, round by round, and the answer, which counts for as much as four claims' tokens."""
-    prompt = worded.problem_prompt(*sentences(s.asked, SEEN, rng))
+    prompt = worded.problem_prompt(*sentences(s.asked, SEEN, rng), steps=True)
     text = prompt + worded.derived_text(s.derived, s.asked.label) + "\n"
     return text, [(i, 4.0 if i == len(text) - 2 else 1.0) for i in range(len(prompt), len(text))]
 
@@ -151,16 +171,19 @@ def formula_pairs(s: Source, rng: np.random.Generator, n: int) -> list[tuple[lis
     return pairs
 
 
-def batches(name: str, pool: list[Source], seed: int) -> Callable[[int], Batch]:
-    """The batch of a step, for one of the runs."""
+def batches(name: str, pools: list[list[Source]], seed: int) -> Callable[[int], Batch]:
+    """The batch of a step, for one of the runs, from a pool for each of its stages. Every other row of answers has steps."""
     run = RUNS[name]
 
     def batch(step: int) -> Batch:
         rng = np.random.default_rng((seed, step))
-        chosen = [pool[int(i)] for i in rng.integers(0, len(pool), run.rows)]
+        stage = next((i for i, s in enumerate(run.stages) if step < s.until * run.steps), len(run.stages) - 1)
+        pool = pools[stage]
+        chosen = [pool[int(i)] for i in rng.integers(0, len(pool), run.stages[stage].rows)]
         if name == "logic-formula":
             return pack([pair for s in chosen for pair in formula_pairs(s, rng, 8)], run.context)
-        return batch_of([(label_row if name == "logic-label" else steps_row)(s, rng) for s in chosen], rng, run.context)
+        rows = [(steps_row if i % 2 else label_row)(s, rng) for i, s in enumerate(chosen)]
+        return batch_of([row for row in rows if len(row[0]) <= run.context], rng, run.context)
 
     return batch
 
@@ -169,8 +192,8 @@ def organism(asked: Made) -> list[Path]:
     """One of `RUNS`, with the accuracy that it has on new problems of depths up to 2."""
     run = RUNS[asked.name]
     net = TorchNet(Shape(64, 4, 4, run.context, ALPHABET, "worded"), asked.seed)
-    data = batches(asked.name, sources(POOL, asked.seed), asked.seed)
-    held_out = batches(asked.name, sources(TRIED, _HELD_OUT), _HELD_OUT)(0)
+    data = batches(asked.name, [sources(stage.pool, asked.seed, stage.sizes) for stage in run.stages], asked.seed)
+    held_out = batches(asked.name, [sources(TRIED, _HELD_OUT)] * len(run.stages), _HELD_OUT)(run.steps)
 
     @torch.no_grad()
     def evaluate(net: TorchNet, step: int) -> dict[str, float]:
@@ -190,11 +213,14 @@ def figures(name: str, net: Any, n: int, seed: int) -> dict[str, Any]:
         asked, right = [p for p, _ in pairs], [r for _, r in pairs]
         wrong = sum(greedy(net, p, len(r)) != r for p, r in zip(asked, right, strict=True))
         return {"accuracy": round(1 - wrong / n, 4), "sentences": n}
-    prompts = [worded.problem_prompt(*sentences(s.asked, SEEN, rng)) for s in found]
-    written = [greedy(net, [_IDS[c] for c in p], CONTEXT - len(p)) for p in prompts]
-    answers = ["".join(ALPHABET[t] for t in tokens).partition("\n")[0][-1:] for tokens in written]
-    right = sum(a == ANSWERS[s.asked.label] for a, s in zip(answers, found, strict=True))
-    return {"accuracy": round(right / n, 4), "problems": n}
+    facts: dict[str, Any] = {"problems": n}
+    for figure, steps in (("accuracy", False), ("accuracy_step_by_step", True)):
+        prompts = [worded.problem_prompt(*sentences(s.asked, SEEN, rng), steps=steps) for s in found]
+        written = [greedy(net, [_IDS[c] for c in p], CONTEXT - len(p)) for p in prompts]
+        answers = ["".join(ALPHABET[t] for t in tokens).partition("\n")[0][-1:] for tokens in written]
+        right = sum(a == ANSWERS[s.asked.label] for a, s in zip(answers, found, strict=True))
+        facts[figure] = round(right / n, 4)
+    return facts
 
 
 def greedy(net: Any, prompt: list[int], most: int) -> list[int]:

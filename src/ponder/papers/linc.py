@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ponder.bench.share_plot import shares_plot
 from ponder.papers.linc_exact import exact_part
-from ponder.papers.linc_organisms import DEPTHS, METHODS, NAMES, asked_problems, claims, draw, tables
+from ponder.papers.linc_organisms import DEPTHS, METHODS, NAMES, asked_problems, claims, draw, shipped, tables
 from ponder.papers.linc_smollm2 import plumbing
 from ponder.papers.report import Check, Report, Table
 
@@ -23,9 +23,10 @@ UNTESTED = (
     "models that read any English (the organisms know 46 words), FOLIO and ProofWriter themselves, and the replay of the published "
     "completions: none of these is at hand"
 )
+MISSING = "answers at once and step by step by an organism of the translator's size: the organism logic-answer is not shipped; "
 NOTES = (
-    "The three organisms have one size (0.2M weights) and learn from theories of depth 0 to 2 in common wordings. Of the test's sentences "
-    "that can be said in a rare way 5% are, for all three alike.",
+    "Organisms have one size (0.2M weights) and learn from theories of depth 0 to 2 in common wordings. Of the test's sentences that can "
+    "be said in a rare way 5% are, for all alike.",
     "A made theory asserts each predicate with one sign only, so that forward chaining is complete for first-order entailment.",
     "An uncertain statement is one that a single fact, taken away, keeps from following at its depth.",
     "A translation that drops or changes a statement mostly makes the verdict Uncertain, which flatters that label's recall.",
@@ -37,8 +38,8 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Measure the claim on made theories with the shipped organisms, or with freshly trained ones.
 
     Args:
-        quick: the shipped organisms, 20 problems of each depth and 100 for the provers. Otherwise the three are trained again with this
-            seed (extra: torch), 60 problems of each depth, 1,000 for the provers, 2,000 theories, and SmolLM2 translates a few.
+        quick: the shipped organisms, 20 problems of each depth and 100 for the provers. Otherwise organisms are trained again with this
+            seed (extra: torch), 60 problems of each depth, 1,000 for the provers, 2,000 theories, and SmolLM2 is asked a few.
         seed: of problems and draws.
         out: a folder for the figure and the weights; without it there is no figure.
     """
@@ -47,7 +48,8 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     problems = asked_problems(20 if quick else 60, seed)
     with tempfile.TemporaryDirectory() as scratch:
         folder = None if quick else trained(out or Path(scratch), seed)
-        drawn = {name: draw(name, problems, seed, folder) for name in METHODS}
+        names = shipped() if quick else list(METHODS)
+        drawn = {name: draw(name, problems, seed, folder) for name in names}
     found, depths = claims(drawn, problems, seed)
     plain: tuple[list[Check], list[Table]] = ([], []) if quick else plumbing(problems[:3], seed)
     figures: Sequence[Path] = ()
@@ -60,7 +62,7 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         TITLE,
         CLAIM,
         (*exact, *found, *plain[0]),
-        untested=UNTESTED,
+        untested=UNTESTED if "steps" in drawn else MISSING + UNTESTED,
         tables=(*tables(drawn, problems, depths, seed), *exact_tables, *plain[1]),
         figures=tuple(figures),
         notes=NOTES,
@@ -71,11 +73,11 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
 
 
 def trained(folder: Path, seed: int) -> Path:
-    """The three organisms made again, about twelve minutes of one core together."""
+    """The organisms made again, about eight minutes of one core together; those that are in the folder already are kept."""
     from ponder.train.catalog import make
     from ponder.train.recipes import Made
 
-    for name, _ in METHODS.values():
+    for name in {which: None for which, _ in METHODS.values()}:
         if not (folder / f"{name}.safetensors").exists():
             make(Made(name, folder, seed, quiet=True))
     return folder

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
-from faulty_server import PIECE, FaultyServer, score
 from http_helpers import CHAT, KEY, WARM, canned, choice, engine, saying
+from tests.lm.faulty_server import PIECE, FaultyServer, score
 
 from ponder.core.errors import EngineError, InputError
 from ponder.core.language import Continuation, Request, Sampling

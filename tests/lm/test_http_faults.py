@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
-from faulty_server import FaultyServer
 from http_helpers import KEY, WARM, canned, choice, engine, idle
+from tests.lm.faulty_server import FaultyServer
 
 from ponder.core.budget import Allowance, Meter
 from ponder.core.context import Context

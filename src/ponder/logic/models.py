@@ -86,6 +86,17 @@ def counterexample(premises: Sequence[Formula], conclusion: Formula, largest: in
     return find_model([*premises, Not(closed(conclusion))], largest)
 
 
+def follows(premises: Sequence[Formula], goal: Formula, largest: int = 4) -> bool | None:
+    """Whether premises entail a goal, by models alone.
+
+    False with a counterexample; True without one if `enough` bounds the size that one would have; else None, after `largest` things.
+    """
+    bound = enough([*premises, Not(closed(goal))])
+    if counterexample(premises, goal, bound or largest) is not None:
+        return False
+    return None if bound is None else True
+
+
 def enough(formulas: Sequence[Formula]) -> int | None:
     """A size that the smallest model does not exceed, if there is any model; None if there is no such bound.
 

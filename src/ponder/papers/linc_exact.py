@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ponder.core.errors import MissingExtra
-from ponder.logic.formula import Formula, Not, closed
+from ponder.logic.formula import Not, closed
 from ponder.logic.mixed import mixed_problem
-from ponder.logic.models import counterexample, enough
+from ponder.logic.models import follows
 from ponder.logic.provers import PROVERS, ProverNotFoundError, check_installed, entails
 from ponder.logic.theories import DEEPEST, LABELS, question
 from ponder.papers.report import Check, Table
@@ -24,8 +24,6 @@ UNITS = (
     (("P(A) ^ Q(A)", "-P(A)"), "Q(A)", "True"),
     ((), "P(A) | -P(A)", "True"),
 )
-_LARGEST = 4
-"""Things of the largest model that is looked for where no bound is known."""
 
 
 @dataclass
@@ -67,14 +65,6 @@ def installed() -> list[str]:
             continue
         found.append(name)
     return found
-
-
-def follows(premises: Sequence[Formula], goal: Formula) -> bool | None:
-    """Whether premises entail a goal, by the model finder alone; None where no model is found and none of that size need be."""
-    bound = enough([*premises, Not(closed(goal))])
-    if counterexample(premises, goal, bound or _LARGEST) is not None:
-        return False
-    return None if bound is None else True
 
 
 def crosscheck(n: int, seed: int, provers: Sequence[str], timeout: float = 10.0) -> Crosscheck:

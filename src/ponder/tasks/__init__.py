@@ -13,6 +13,7 @@ from ponder.tasks.base import Maker, Task, checked_options, closest, split_spec
 from ponder.tasks.code import CRUXEVAL, HUMANEVAL, MBPP
 from ponder.tasks.gym import GYM
 from ponder.tasks.logic import ENTAILMENT, LOGIC
+from ponder.tasks.logic_mixed import LOGIC_MIXED
 from ponder.tasks.mind_your_step import MIND_YOUR_STEP
 from ponder.tasks.organisms import CHAIN, COUNTDOWN
 from ponder.tasks.procbench import PROCBENCH
@@ -33,6 +34,7 @@ _MAKERS: dict[str, Maker] = {
     "products": PRODUCTS,
     "humaneval-pro": HUMANEVAL_PRO,
     "logic": LOGIC,
+    "logic-mixed": LOGIC_MIXED,
     "entailment": ENTAILMENT,
     **PUBLISHED,
     "humaneval": HUMANEVAL,

@@ -75,10 +75,11 @@ def _logic(rest: str, options: dict[str, Any], limit: int | None, seed: int) -> 
         raise InputError(f"logic: n must be between 1 and {MOST}, not {n}")
     found = [made(i, low, high, rare, seed) for i in range(n if limit is None else min(n, limit))]
     problems = tuple(problem_of(m.premises, m.conclusion, f"{seed}-{i}") for i, m in enumerate(found))
-    return _task(LOGIC.about, problems, [m.question.label for m in found])
+    return task_of(LOGIC.about, problems, [m.question.label for m in found])
 
 
-def _task(about: str, problems: tuple[Problem, ...], labels: Sequence[str]) -> Task:
+def task_of(about: str, problems: tuple[Problem, ...], labels: Sequence[str]) -> Task:
+    """A task of problems with their labels."""
     return Task("", about, problems, {p.id: p.read(label) or "" for p, label in zip(problems, labels, strict=True)}, 1 / len(LABELS))
 
 
@@ -103,7 +104,7 @@ def from_rows(name: str, about: str, rows: Sequence[Row], options: dict[str, str
             raise InputError(f"{name}, row {i + 1}: needs a conclusion and a label of {', '.join(_LABELS)}, not {row[column['label']]!r}")
         problems.append(problem_of(_sentences(row[column["premises"]]), conclusion, str(i)))
         labels.append(label)
-    return _task(about, tuple(problems), labels)
+    return task_of(about, tuple(problems), labels)
 
 
 def rechecked(name: str, rows: Sequence[Row], prover: str) -> list[Row]:

@@ -18,9 +18,9 @@ from concurrent.futures import ThreadPoolExecutor, TimeoutError
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "lm"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from faulty_server import LOST, FaultyServer
+from tests.lm.faulty_server import LOST, FaultyServer
 
 from ponder.core.errors import PonderError
 from ponder.core.language import Message, Reply, Request, Sampling

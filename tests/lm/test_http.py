@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
-from http_helpers import CHAT, KEY, WARM, canned, choice, engine, saying
 from tests.lm.faulty_server import PIECE, FaultyServer, score
+from tests.lm.http_helpers import CHAT, KEY, WARM, canned, choice, engine, saying
 
 from ponder.core.errors import EngineError, InputError
 from ponder.core.language import Continuation, Request, Sampling

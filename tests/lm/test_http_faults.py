@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
-from http_helpers import KEY, WARM, canned, choice, engine, idle
 from tests.lm.faulty_server import FaultyServer
+from tests.lm.http_helpers import KEY, WARM, canned, choice, engine, idle
 
 from ponder.core.budget import Allowance, Meter
 from ponder.core.context import Context

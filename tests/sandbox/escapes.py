@@ -534,7 +534,7 @@ sys.meta_path.insert(0, H())"""
         "verdict: a liar in a list", _LIAR.format(base="int", value=5).replace("return Liar(5)", "return [Liar(5)]"), "assert f(2) == [4]"
     ),
     _passes(
-        "verdict: small than everything",
+        "verdict: smaller than everything",
         """\
 class L:
     def __lt__(self, other):

@@ -11,9 +11,9 @@ from ponder.core.errors import InputError, MissingExtra
 from ponder.logic import provers
 from ponder.logic.formula import FolSyntaxError, Not, SignatureError, closed
 from ponder.logic.mixed import mixed_problem
-from ponder.logic.models import counterexample, enough
+from ponder.logic.models import ModelTooLarge, counterexample, enough, find_model
 from ponder.logic.provers import PROVERS, ProverNotFoundError, check_installed, entails
-from ponder.logic.syntax import LARGEST
+from ponder.logic.syntax import LARGEST, parse
 
 HERE = []
 for _name in PROVERS:
@@ -121,6 +121,14 @@ def test_a_worker_that_does_not_answer_is_ended(prover: str, monkeypatch: pytest
     monkeypatch.undo()
     assert worker([], closed(provers.parse("P | -P")), 5.0) == "proved"
     worker.stop()
+
+
+def test_symbols_of_very_many_arguments_are_refused_and_not_worked_out() -> None:
+    wide = f"P({', '.join(['Anne'] * 1500)})"
+    assert entails([wide, "Anne = Bob"], "Q", prover="resolution").outcomes == ("unknown", "unknown")
+    assert entails([wide], wide, prover="resolution").label == "True"
+    with pytest.raises(ModelTooLarge):
+        find_model([parse(wide.replace("Anne", "Bob", 1)), parse("Bob != Anne")], largest=2)
 
 
 @pytest.mark.parametrize("prover", HERE)

@@ -110,7 +110,10 @@ def _equality(formulas: Sequence[Formula]) -> list[Clause]:
         (same(0, 1), same(1, 0, True)),
         (same(0, 1), same(1, 2), same(0, 2, True)),
     ]
-    for name, (kind, arity) in check_signature(formulas).items():
+    signature = check_signature(formulas)
+    if sum(arity**2 for _, arity in signature.values()) > MOST:
+        raise TooLarge("the formulas have symbols of too many arguments for the axioms of equality")
+    for name, (kind, arity) in signature.items():
         for i in range(arity):
             before = (name, *range(2, 2 + arity))
             left, right = ((*before[: i + 1], x, *before[i + 2 :]) for x in (0, 1))

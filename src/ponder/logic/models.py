@@ -153,6 +153,7 @@ class _Writer:
         """The cases in which an atom holds, each a list of literals that hold together."""
         found: list[list[int]] = []
         for cases in product(*(self.cases(t, values) for t in atom.args)):
+            self.spend(len(cases))
             args, guards = tuple(value for value, _ in cases), [g for _, gs in cases for g in gs]
             if atom.name != EQUALS:
                 found.append([*guards, self.cell(atom.name, args, -1)])
@@ -166,6 +167,7 @@ class _Writer:
             return [(values[term.name], [])]
         found: list[tuple[int, list[int]]] = []
         for inner in product(*(self.cases(t, values) for t in term.args)):
+            self.spend(len(inner))
             args, guards = tuple(value for value, _ in inner), [g for _, gs in inner for g in gs]
             self.function(term.name, args)
             found += [(v, [*guards, self.cell(term.name, args, v)]) for v in range(self.size) if (term.name, args, v) in self.cells]
@@ -191,8 +193,8 @@ class _Writer:
         self.count += 1
         return self.count
 
-    def spend(self) -> None:
-        self.left -= 1
+    def spend(self, parts: int = 1) -> None:
+        self.left -= parts
         if self.left < 0:
             raise ModelTooLarge(f"the formulas have more than {MOST} parts over {self.size} things")
 

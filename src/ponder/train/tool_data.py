@@ -44,11 +44,12 @@ class ToolData:
     @property
     def agreeing(self) -> float:
         """Share of the kept streams whose last result is their answer; in the others a lucky guess may have been kept. 0 for none."""
-        agree = [_last_result(k.stream, self.markup) == k.problem.read(k.stream.text) for k in self.kept]
+        agree = [last_result(k.stream, self.markup) == k.problem.read(k.stream.text) for k in self.kept]
         return sum(agree) / max(1, len(agree))
 
 
-def _last_result(stream: Trajectory, markup: tuple[str, str]) -> str | None:
+def last_result(stream: Trajectory, markup: tuple[str, str]) -> str | None:
+    """What the last tool call of a stream gave, without the marks round it; None if there was none."""
     results = [s.text.removeprefix(markup[0]).removesuffix(markup[1]) for s in stream.segments if s.kind == "output"]
     return results[-1].strip() if results else None
 

@@ -1,0 +1,84 @@
+"""The parts of START that are exact, checked on an organism's own streams."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from ponder.core.errors import need
+from ponder.core.language import LM, Sampling
+from ponder.front import ask
+from ponder.papers.report import Check
+from ponder.programs.hints import HINTS
+from ponder.programs.tool_use import MARKUPS, Plan, Segment, Trajectory, parse
+from ponder.programs.tools import Calculator, PythonTool
+from ponder.tasks import load
+
+METHOD = "hinted(1, rounds=2, hints='products', tool='calculator', markup='brackets')"
+GREEDY = Sampling(temperature=0, max_tokens=80)
+
+
+def exact_checks(lm: LM, seed: int, n: int = 120) -> list[Check]:
+    """Parsing, the loss mask, the kept set, the tool and the method's text, on n products of the training set.
+
+    Args:
+        lm: the base organism.
+        seed: of the problems.
+        n: how many.
+    """
+    data = need("ponder.train.tool_data", "torch")
+    task, plan = load(f"products:set=train,n={n}", seed=seed), Plan(Calculator(), HINTS["products"], 2, markup=MARKUPS["brackets"])
+    hinted = [t for (t,) in data.streams(lm, task.problems, plan, GREEDY, 1, 0)]
+    plain = [t for (t,) in data.streams(lm, task.problems, Plan(Calculator(), plan.hints, 0, markup=plan.markup), GREEDY, 1, 0)]
+    kept = data.hint_rft(lm, task, plan, GREEDY)
+    triples = list(zip(task.problems, plain, hinted, strict=True))
+    by_hand = {p.id for p, a, b in triples if not data.right(task, p, a) and data.right(task, p, b) and b.calls and data.clean(b)}
+    different = len({k.problem.id for k in kept.kept} ^ by_hand)
+    masked = [sum(len(text) for text, learnt in e.pieces if not learnt) for e in data.to_sft(kept)]
+    outputs = [sum(len(s.text) for s in k.stream.segments if s.kind == "output") for k in kept.kept]
+    unlike = sum(ask(p, method=METHOD, model=lm, temperature=0, max_tokens=GREEDY.max_tokens).text != t.text for p, _, t in triples[:20])
+    return [
+        Check(
+            f"streams of {2 * n} whose text parses into other parts",
+            _misread(plain + hinted, plan),
+            "0",
+            not _misread(plain + hinted, plan),
+            False,
+        ),
+        Check(
+            f"streams kept of {n} that recomputation would not keep, or missed",
+            different,
+            f"0 (kept: {len(by_hand)})",
+            not different,
+            False,
+        ),
+        Check(
+            "streams whose mask is not exactly their results",
+            sum(a != b for a, b in zip(masked, outputs, strict=True)),
+            "0",
+            masked == outputs,
+            False,
+        ),
+        Check("kept streams whose last result is their answer", kept.agreeing, "reported; above .9", kept.agreeing > 0.9, False),
+        Check(f"`{METHOD}` and the batch differ, of 20", unlike, "0", not unlike, False),
+        _tools_check(hinted, plan),
+    ]
+
+
+def _misread(streams: list[Trajectory], plan: Plan) -> int:
+    """Streams that parse into other parts. A hint that the model says by itself is thought, and reads as a hint: there is no telling."""
+    return sum(_merged(parse(t.text, plan.markup, plan.hints)) != _merged(t.segments) for t in streams)
+
+
+def _merged(parts: Sequence[Segment]) -> list[tuple[bool, str]]:
+    """Runs of thought and hints as one piece (True), code and results as they are."""
+    runs = groupby(parts, key=lambda s: s.kind if s.kind in ("code", "output") else "")
+    return [(not kind, "".join(s.text for s in run)) for kind, run in runs]
+
+
+def _tools_check(streams: list[Trajectory], plan: Plan) -> Check:
+    opened, closed = plan.markup.code
+    codes = sorted({s.text.removeprefix(opened).removesuffix(closed) for t in streams for s in t.segments if s.kind == "code"})[:40]
+    ours, python = Calculator().run(codes), PythonTool().run(codes)
+    differ = sum(bool(a.error) != bool(b.error) or a.output.strip() != b.output.strip() for a, b in zip(ours, python, strict=True))
+    return Check(f"calls of {len(codes)} that the sandbox's Python answers otherwise", differ, "0", not differ, False)

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("torch")
-
 from ponder.lm.scripted import Scripted
 from ponder.organisms import products
 from ponder.papers import start

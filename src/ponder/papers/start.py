@@ -14,16 +14,16 @@ import numpy as np
 from ponder.bench.plots import Point, accuracy_against_tokens
 from ponder.bench.stats import Interval, bootstrap, paired_bootstrap
 from ponder.core.errors import need
-from ponder.core.language import LM, Sampling
+from ponder.core.language import LM
 from ponder.lm.load import load
 from ponder.organisms import products
 from ponder.papers.report import Check, Report, Table
 from ponder.papers.start_exact import exact_checks
-from ponder.programs.hints import HINTS
-from ponder.programs.tool_use import MARKUPS, Plan, Trajectory
-from ponder.programs.tools import Calculator
+from ponder.programs.tool_use import MARKUPS, Trajectory
 from ponder.tasks import Task
 from ponder.tasks import load as load_task
+from ponder.tasks.products import GREEDY, leading
+from ponder.train.tool_data import last_result, right, streams
 
 SLUG = "start"
 TITLE = "START: self-taught reasoner with tools"
@@ -32,7 +32,6 @@ CLAIM = (
     "on the streams that a hint turned from wrong to right makes it use the tool unprompted, which training without tools does not replace."
 )
 MODELS = ("products", "products-rft", "products-start-0", "products-start")
-GREEDY = Sampling(temperature=0, max_tokens=80)
 SETTINGS: dict[str, tuple[str, str, int]] = {
     "base": ("products", "products", 0),
     "base, placebo hint": ("products", "products-again", 1),
@@ -88,7 +87,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         out: a folder for the figure, accuracy against tokens; none is drawn without it.
     """
     began = time.perf_counter()
-    need("torch", "torch")
     sets = problem_sets(seed)
     shipped = {name: load(f"organism:{name}") for name in MODELS}
     runs = {name: measured(shipped, task) for name, task in sets.items()}
@@ -132,22 +130,16 @@ def trained(seed: int, folder: Path) -> dict[str, LM]:
     return {path.stem: load(f"organism:{path}") for path in files}
 
 
-def leading(hints: str, rounds: int) -> Plan:
-    """How the organisms' streams are led."""
-    return Plan(Calculator(), HINTS[hints], rounds, markup=MARKUPS["brackets"])
-
-
 def measured(models: Mapping[str, LM], task: Task) -> dict[str, Measured]:
     """All settings on all problems of a task."""
-    data = need("ponder.train.tool_data", "torch")
     found: dict[str, Measured] = {}
     for name, (model, hints, rounds) in SETTINGS.items():
-        drawn: Sequence[list[Trajectory]] = data.streams(models[model], task.problems, leading(hints, rounds), GREEDY, 1, 0)
+        drawn: Sequence[list[Trajectory]] = streams(models[model], task.problems, leading(hints, rounds), GREEDY, 1, 0)
         columns: list[tuple[float, ...]] = []
         for problem, (stream,) in zip(task.problems, drawn, strict=True):
-            right = data.right(task, problem, stream)
-            found_out = data.last_result(stream, MARKUPS["brackets"].output) == task.gold(problem)
-            columns.append((right, stream.tokens, stream.calls > 0, found_out and not right))
+            solved = right(task, problem, stream)
+            found_out = last_result(stream, MARKUPS["brackets"].output) == task.gold(problem)
+            columns.append((solved, stream.tokens, stream.calls > 0, found_out and not solved))
         found[name] = Measured(*np.array(columns, dtype=np.float64).T)
     return found
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from ponder.core.errors import need
-from ponder.core.language import LM, Sampling
+from ponder.core.language import LM
 from ponder.front import ask
 from ponder.papers.report import Check
-from ponder.programs.hints import HINTS
-from ponder.programs.tool_use import MARKUPS, Plan, Segment, Trajectory, parse
+from ponder.programs.tool_use import Plan, Segment, Trajectory, parse
 from ponder.programs.tools import Calculator, PythonTool
 from ponder.tasks import load
+from ponder.tasks.products import GREEDY, leading
+from ponder.train.tool_data import clean, hint_rft, right, streams, to_sft
 
 METHOD = "hinted(1, rounds=2, hints='products', tool='calculator', markup='brackets')"
-GREEDY = Sampling(temperature=0, max_tokens=80)
 
 
 def exact_checks(lm: LM, seed: int, n: int = 120) -> list[Check]:
@@ -26,43 +25,27 @@ def exact_checks(lm: LM, seed: int, n: int = 120) -> list[Check]:
         seed: of the problems.
         n: how many.
     """
-    data = need("ponder.train.tool_data", "torch")
-    task, plan = load(f"products:set=train,n={n}", seed=seed), Plan(Calculator(), HINTS["products"], 2, markup=MARKUPS["brackets"])
-    hinted = [t for (t,) in data.streams(lm, task.problems, plan, GREEDY, 1, 0)]
-    plain = [t for (t,) in data.streams(lm, task.problems, Plan(Calculator(), plan.hints, 0, markup=plan.markup), GREEDY, 1, 0)]
-    kept = data.hint_rft(lm, task, plan, GREEDY)
+    task, plan = load(f"products:set=train,n={n}", seed=seed), leading(rounds=2)
+    hinted = [t for (t,) in streams(lm, task.problems, plan, GREEDY, 1, 0)]
+    plain = [t for (t,) in streams(lm, task.problems, leading(rounds=0), GREEDY, 1, 0)]
+    kept = hint_rft(lm, task, plan, GREEDY)
     triples = list(zip(task.problems, plain, hinted, strict=True))
-    by_hand = {p.id for p, a, b in triples if not data.right(task, p, a) and data.right(task, p, b) and b.calls and data.clean(b)}
+    by_hand = {p.id for p, a, b in triples if not right(task, p, a) and right(task, p, b) and b.calls and clean(b)}
     different = len({k.problem.id for k in kept.kept} ^ by_hand)
-    masked = [sum(len(text) for text, learnt in e.pieces if not learnt) for e in data.to_sft(kept)]
-    outputs = [sum(len(s.text) for s in k.stream.segments if s.kind == "output") for k in kept.kept]
+    masked = [[text for text, learnt in e.pieces if not learnt] for e in to_sft(kept)]
+    results = [[s.text for s in k.stream.segments if s.kind == "output"] for k in kept.kept]
+    blurred = sum(a != b for a, b in zip(masked, results, strict=True))
+    misread = _misread(plain + hinted, plan)
     unlike = sum(ask(p, method=METHOD, model=lm, temperature=0, max_tokens=GREEDY.max_tokens).text != t.text for p, _, t in triples[:20])
-    return [
-        Check(
-            f"streams of {2 * n} whose text parses into other parts",
-            _misread(plain + hinted, plan),
-            "0",
-            not _misread(plain + hinted, plan),
-            False,
-        ),
-        Check(
-            f"streams kept of {n} that recomputation would not keep, or missed",
-            different,
-            f"0 (kept: {len(by_hand)})",
-            not different,
-            False,
-        ),
-        Check(
-            "streams whose mask is not exactly their results",
-            sum(a != b for a, b in zip(masked, outputs, strict=True)),
-            "0",
-            masked == outputs,
-            False,
-        ),
-        Check("kept streams whose last result is their answer", kept.agreeing, "reported; above .9", kept.agreeing > 0.9, False),
-        Check(f"`{METHOD}` and the batch differ, of 20", unlike, "0", not unlike, False),
-        _tools_check(hinted, plan),
-    ]
+    named = {
+        f"streams of {2 * n} whose text parses into other parts": misread,
+        f"streams kept of {n} that recomputation would not keep, or missed ({len(by_hand)} are kept)": different,
+        "streams whose mask is not exactly their results": blurred,
+        f"`{METHOD}` and the batch differ, of 20": unlike,
+    }
+    counts = [Check(name, count, "0", not count, False) for name, count in named.items()]
+    agree = Check("kept streams whose last result is their answer", kept.agreeing, "reported; above .9", kept.agreeing > 0.9, False)
+    return [*counts, agree, _tools_check(hinted, plan)]
 
 
 def _misread(streams: list[Trajectory], plan: Plan) -> int:

@@ -1,16 +1,27 @@
-"""Products that the organisms `products` were made for: those that none of them was ever trained on, or the others."""
+"""Products that the organisms `products` were made for, new to all of them or not, and how they are led to work them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ponder.core.errors import InputError
+from ponder.core.language import Sampling
 from ponder.core.problem import Problem
 from ponder.core.seeds import generator
 from ponder.organisms import products
+from ponder.programs.hints import HINTS
+from ponder.programs.tool_use import MARKUPS, Plan
+from ponder.programs.tools import Calculator
 from ponder.tasks.base import Maker, Task
 
+GREEDY = Sampling(temperature=0, max_tokens=80)
+"""How the organisms write where nothing is drawn; no stream of theirs needs more tokens."""
 _SETS = {"test": True, "train": False}
+
+
+def leading(hints: str = "products", rounds: int = 1) -> Plan:
+    """How the organisms' streams are led: a calculator, their marks, and a library of hints."""
+    return Plan(Calculator(), HINTS[hints], rounds, markup=MARKUPS["brackets"])
 
 
 def _products(rest: str, options: dict[str, Any], limit: int | None, seed: int) -> Task:

@@ -14,14 +14,10 @@ from typing import Any
 import numpy as np
 
 from ponder.core.errors import InputError, need
-from ponder.core.language import Sampling
 from ponder.lm.organism import Writer
 from ponder.organisms import products
-from ponder.programs import tool_use
-from ponder.programs.hints import HINTS
-from ponder.programs.tool_use import MARKUPS
-from ponder.programs.tools import Calculator
 from ponder.tasks import load as load_task
+from ponder.tasks.products import GREEDY, leading
 from ponder.train.data import Batch, epochs, next_token, pack
 from ponder.train.net import Shape, TorchNet, load, save
 from ponder.train.recipes import Made
@@ -43,7 +39,6 @@ PROBLEMS, DRAWS = 1500, 4
 """Problems that streams to learn from are written for, and streams of each in rejection sampling."""
 TUNING = 120
 """Updates of a fine-tuning."""
-GREEDY = Sampling(temperature=0, max_tokens=80)
 HINT = "Wait, use python "
 PLACEBO = "Wait, look again "
 _ID = {c: i for i, c in enumerate(products.ALPHABET)}
@@ -108,11 +103,6 @@ def solved(net: TorchNet, step: int = 0) -> dict[str, float]:
             right[own] = (net.logits(net(tokens)).argmax(-1)[:, 5:-1] == tokens[:, 6:]).all(-1).numpy()
     small = np.array([b < 10 for _, b in pairs])
     return {"pass": float(right.mean()), "small": float(right[small].mean())}
-
-
-def leading(hints: str = "products", rounds: int = 1) -> tool_use.Plan:
-    """How the organisms' streams are led: a calculator, their marks, and a library of hints."""
-    return tool_use.Plan(Calculator(), HINTS[hints], rounds, markup=MARKUPS["brackets"])
 
 
 def tuned(path: Path, examples: list[Example], seed: int, steps: int = TUNING) -> TorchNet:

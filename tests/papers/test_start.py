@@ -85,3 +85,19 @@ def test_a_placebo_costs_tokens_and_gains_nothing() -> None:
     found = start.measured({name: writer(name) for name in MODELS}, load_task("products:n=60"))
     assert found["base, placebo hint"].accuracy == found["base"].accuracy
     assert found["base, placebo hint"].tokens.mean() > found["base"].tokens.mean()
+
+
+def test_the_full_run_measures_other_training_seeds_too(few: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted(monkeypatch, tool=True)
+    trained: list[int] = []
+
+    def train(seed: int, folder: Path) -> dict[str, Scripted]:
+        trained.append(seed)
+        return {name: writer(name) for name in MODELS}
+
+    monkeypatch.setattr(start, "trained", train)
+    monkeypatch.setattr(start, "exact_checks", lambda lm, seed: [])
+    report = start.reproduce(quick=False, seed=0)
+    assert trained == [1, 2]
+    assert len(report.tables) == 6
+    assert sum(c.claim for c in report.checks) == 36

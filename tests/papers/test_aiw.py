@@ -7,8 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import ponder.papers.aiw as paper
 from ponder.bench.fluctuation import Trials
+from ponder.lm.scripted import Scripted
 from ponder.organisms.family import Questions
+from ponder.organisms.net import Net
+from ponder.organisms.shelf import find
+from ponder.papers import aiw_organism
 from ponder.papers.aiw import PUBLISHED, SLUG, model_checks, model_table, published_part, reproduce
 from ponder.papers.aiw_organism import mistakes
 from ponder.tasks import load
@@ -29,6 +34,18 @@ def test_a_quick_run_without_a_model_says_what_it_left_out() -> None:
     rates = {row[0]: row[1:5] for row in problems.rows}
     assert set(rates["aiw"]) == {"0.00"}
     assert set(rates["light_family"]) | set(rates["light_arithmetic"]) | set(rates["bob"]) == {"1.00"}
+
+
+def test_the_full_run_with_an_imitation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An imitation that copies 3 or says 7; organisms are the shipped one thrice."""
+    shipped = Net.load(find("family").path)
+    monkeypatch.setattr(paper, "load", lambda name: Scripted({"### Answer: 3": 0.5, "### Answer: 7": 0.3, "so": 0.2}))
+    monkeypatch.setattr(aiw_organism, "train_three", lambda seed: {f"seed {seed + i}": shipped for i in range(3)})
+    report = reproduce(quick=False, seed=1, out=tmp_path)
+    assert [c.passed for c in report.checks if c.name.startswith("organism")] == [True] * 3
+    assert sum(t.title.startswith("smollm2") for t in report.tables) == 1 + len(paper.OTHER_PROMPTS)
+    assert [f.name for f in report.figures] == ["rates.svg"]
+    assert "not here" not in report.untested
 
 
 def test_published_rates_swing() -> None:

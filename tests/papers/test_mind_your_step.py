@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import ponder.papers.mind_your_step as paper
 from ponder.bench.conditions import Outcomes, paired
+from ponder.core.language import Scored
+from ponder.lm.scripted import Scripted
 from ponder.papers.mind_your_step import (
     SLUG,
     Grammars,
@@ -34,6 +37,26 @@ def test_a_quick_run_without_a_model_says_what_it_left_out() -> None:
     assert all(c.passed for c in report.checks)
     assert report.verdict == "partly"
     assert "smollm2, whose file is not here" in report.untested
+
+
+class Reader(Scripted):
+    """An imitation that says yes or no at random, and finds strings with an X less likely."""
+
+    def logprobs(self, continuations):
+        return [Scored((-1.0 - c.text.count("X"),)) for c in continuations]
+
+
+def test_the_full_run_with_an_imitation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paper, "load", lambda name: Reader({"Yes": 0.4, "No": 0.4, "Hm": 0.2}))
+    report = reproduce(quick=False, seed=0, out=tmp_path)
+    auc, lost = report.checks[-2:]
+    assert "12 grammars" in auc.name
+    assert not auc.passed
+    assert not lost.passed, "what cannot be read does not count as lost"
+    conditions = report.tables[-1]
+    assert [row[0] for row in conditions.rows] == ["artificial-grammar", *paper.OTHERS]
+    assert [row[1] for row in conditions.rows] == [176, 24, 24, 24, 24]
+    assert [f.name for f in report.figures] == ["accuracy.svg"]
 
 
 def answers(task, correct: np.ndarray, unread: np.ndarray) -> Outcomes:

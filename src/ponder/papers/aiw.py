@@ -41,8 +41,8 @@ UNTESTED = (
     "again); temperatures, prompt types and families beside those in the tables."
 )
 NOTES = (
-    "A model of 135 million weights is below the effect's range: it almost never solves AIW, so its rates cannot swing. What it can "
-    "show is the contrast with the control of the same wording.",
+    "A model of 135 million weights is below the effect's range: it almost never solves AIW, so its rates cannot swing. What it "
+    "might show is the contrast with the controls of the same wording; the checks say whether it does.",
     "The family control can be solved by copying a number of the problem, and AIW cannot. The arithmetic control cannot either: only "
     "if it is solved more often than AIW is the relational step what fails.",
     "The organism shows that a composition may fail where every other relation is known; it does not show that language models fail "

@@ -43,6 +43,8 @@ NOTES = (
     "for a difference that nobody asked about.",
     "That ceilings rise with accuracy over mutant models is partly built in, since one rate sets both. Over models of one operator each, "
     "at one rate, it is not.",
+    "A mutant model is right at one rate on every problem, so that no problem is hard: a false positive only makes a problem accept "
+    "earlier, and the share of wrong ones falls with the attempt. With questions of unequal difficulty, as in the first part, it rises.",
 )
 
 

@@ -5,20 +5,17 @@ Provers run in processes of their own that are ended when time is up, for a form
 
 from __future__ import annotations
 
-import atexit
 import json
 import math
-import queue
 import shutil
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ponder.core.errors import InputError, PonderError, need
+from ponder.core.line_worker import LineWorker
 from ponder.logic.clauses import Clause, TooLarge, clauses_of
 from ponder.logic.formula import Formula, Not, check_signature, closed
 from ponder.logic.printing import to_smtlib, to_tptp
@@ -140,52 +137,20 @@ def _eprover(premises: Sequence[Formula], goal: Formula, timeout: float) -> Outc
     return found.get(status, "unknown")  # pyright: ignore[reportReturnType]
 
 
-class _Worker:
-    """The process that answers for one prover, started on first use and again after it was ended."""
+class _Worker(LineWorker):
+    """The process that answers for one prover."""
 
     def __init__(self, prover: str, written: Callable[[Sequence[Formula], Formula], Any]) -> None:
-        self._prover, self._written, self._lock = prover, written, threading.Lock()
-        self._process: subprocess.Popen[str] | None = None
+        super().__init__("ponder.logic.worker")
+        self._prover, self._written = prover, written
 
     def __call__(self, premises: Sequence[Formula], goal: Formula, timeout: float) -> Outcome:
         try:
             question = {"prover": self._prover, "problem": self._written(premises, goal), "timeout": timeout}
         except TooLarge:
             return "unknown"
-        with self._lock:
-            fresh = self._process is None or self._process.poll() is not None
-            if fresh:
-                self._process = self._started()
-            reply = self._reply(json.dumps(question), timeout + GRACE + (_STARTING if fresh else 0.0))
-        return json.loads(reply) if reply is not None else "timeout"
-
-    def _started(self) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "ponder.logic.worker"]
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-
-    def _reply(self, line: str, patience: float) -> str | None:
-        """The worker's line; None, and the worker ended, when none comes in time. A worker that died answers "unknown"."""
-        process, heard = self._process, queue.SimpleQueue[str]()
-        assert process is not None
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            process.stdin.write(line + "\n")
-            process.stdin.flush()
-            threading.Thread(target=lambda out: heard.put(out.readline()), args=(process.stdout,), daemon=True).start()
-            return heard.get(timeout=patience) or '"unknown"'
-        except queue.Empty:
-            self.stop()
-            return None
-        except OSError:
-            self.stop()
-            return '"unknown"'
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        reply = self.ask(json.dumps(question), timeout + GRACE, _STARTING)
+        return "timeout" if reply is None else json.loads(reply) if reply else "unknown"
 
 
 def _refutation(premises: Sequence[Formula], goal: Formula) -> list[Clause]:
@@ -193,12 +158,8 @@ def _refutation(premises: Sequence[Formula], goal: Formula) -> list[Clause]:
     return clauses_of([*premises, Not(closed(goal))])
 
 
-_workers = [_Worker("z3", to_smtlib), _Worker("resolution", _refutation)]
-for _worker in _workers:
-    atexit.register(_worker.stop)
-
 PROVERS: dict[str, Callable[[Sequence[Formula], Formula, float], Outcome]] = {
-    "z3": _workers[0],
+    "z3": _Worker("z3", to_smtlib),
     "eprover": _eprover,
-    "resolution": _workers[1],
+    "resolution": _Worker("resolution", _refutation),
 }

@@ -12,8 +12,8 @@ from ponder.bench.stats import wilson
 from ponder.core.language import Sampling
 from ponder.lm.load import DEFAULT, load
 from ponder.papers.aiw_organism import organism_part
+from ponder.papers.real_model import is_here, without_it
 from ponder.papers.report import Check, Report, Table
-from ponder.pull import SOURCES
 from ponder.tasks import load as load_task
 from ponder.tasks.aiw import parse_answer
 from ponder.tasks.aiw_families import FAMILIES, paper_variations
@@ -69,7 +69,7 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     tables += trained_tables
     figures: tuple[Path, ...] = ()
     untested = UNTESTED
-    if not quick or SOURCES[DEFAULT].path.exists():
+    if not quick or is_here():
         trials = {family: ask_model(family, 12 if quick else 30, seed) for family in MEASURED}
         checks += model_checks(trials)
         tables.append(model_table(trials, "standard"))
@@ -80,7 +80,7 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
             names = [v.name for v in paper_variations("aiw")]
             figures = (shares_plot(shares, names, out / "rates", f"Correct rates of {DEFAULT} by variation")[1],)
     else:
-        untested = f"{DEFAULT}, whose file is not here (`ponder pull {DEFAULT}` fetches it); {UNTESTED}"
+        untested = without_it(UNTESTED)
     return Report(
         SLUG,
         TITLE,

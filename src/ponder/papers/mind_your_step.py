@@ -14,8 +14,8 @@ from ponder.bench.share_plot import shares_plot
 from ponder.bench.stats import Interval, bootstrap, wilson
 from ponder.core.seeds import generator
 from ponder.lm.load import DEFAULT, load
+from ponder.papers.real_model import is_here, without_it
 from ponder.papers.report import Check, Report, Table
-from ponder.pull import SOURCES
 from ponder.tasks import Task
 from ponder.tasks import load as load_task
 from ponder.tasks.mind_your_step.exceptions import memoriser, rule_follower, run_passes, vehicles
@@ -86,7 +86,7 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     tables: list[Table] = []
     figures: tuple[Path, ...] = ()
     untested = UNTESTED
-    if not quick or SOURCES[DEFAULT].path.exists():
+    if not quick or is_here():
         found = ask_grammars(*((2, 1, 96) if quick else (12, 4, COT.max_tokens)), seed)
         checks += grammar_checks(found)
         others = () if quick else OTHERS
@@ -98,7 +98,7 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
             figures = (shares_plot(shares, ["accuracy"], out / "accuracy", title, line=0.5)[1],)
     else:
         checks.append(baseline_check(seed))
-        untested = f"{DEFAULT}, whose file is not here (`ponder pull {DEFAULT}` fetches it); {UNTESTED}"
+        untested = without_it(UNTESTED)
     return Report(
         SLUG,
         TITLE,

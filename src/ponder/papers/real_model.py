@@ -1,4 +1,4 @@
-"""Paths that a real language model draws, for the reproductions that can use some."""
+"""The default model in reproductions: whether it is here, and paths that it draws."""
 
 from __future__ import annotations
 
@@ -8,8 +8,20 @@ from ponder.core.errors import EngineError
 from ponder.core.language import LM
 from ponder.core.problem import Problem
 from ponder.front import ask
+from ponder.lm.load import DEFAULT
 from ponder.papers.rpc_paths import SampledPaths
+from ponder.pull import SOURCES
 from ponder.tasks import Task
+
+
+def is_here() -> bool:
+    """Whether the default model has been pulled, so that a quick run can use it."""
+    return SOURCES[DEFAULT].path.exists()
+
+
+def without_it(untested: str) -> str:
+    """What a reproduction leaves untested where the default model is not here."""
+    return f"{DEFAULT}, whose file is not here (`ponder pull {DEFAULT}` fetches it); {untested}"
 
 
 def draw_paths(task: Task, n: int, lm: LM, seed: int = 0, max_tokens: int = 24) -> list[SampledPaths]:

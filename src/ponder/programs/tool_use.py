@@ -13,7 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from ponder.core.errors import BudgetExhausted, ContextOverflow, EngineError, InputError
+from ponder.core.errors import BudgetExhausted, EngineError, InputError
+from ponder.core.fitting import each_that_fits
 from ponder.core.language import Completion, Prompt, Reply, Request, Sampling
 from ponder.core.seeds import generator
 from ponder.programs.hints import Hints
@@ -22,6 +23,9 @@ from ponder.programs.tools import Tool, ToolResult
 Kind = Literal["thought", "hint", "code", "output"]
 Draw = Callable[[Sequence[Request], Sampling], Sequence[Reply]]
 """Asks the model: one reply a request; raises `BudgetExhausted` when nothing may be spent."""
+
+_FULL = Reply((Completion("", 0, "length", stopped_by=""),))
+"""The reply to a stream that does not fit the model's context any more."""
 
 SHOWN = 500
 """Characters of a result that the model is shown; the rest is cut."""
@@ -166,24 +170,15 @@ def think(prompts: Sequence[Prompt], draw: Draw, sampling: Sampling, plan: Plan,
 def _extended(group: Sequence[_Stream], draw: Draw, sampling: Sampling) -> None:
     room = max(1, sampling.max_tokens - min(s.tokens for s in group))
     try:
-        replies = _replies([Request(s.prompt, prefix=s.text) for s in group], draw, replace(sampling, max_tokens=room))
+        requests = [Request(s.prompt, prefix=s.text) for s in group]
+        found = each_that_fits(lambda some: draw(some, replace(sampling, max_tokens=room)), requests)
+        replies = [_FULL if reply is None else reply for reply in found]
     except BudgetExhausted:
         if not any(s.segments for s in group):
             raise
         replies = [Reply(())] * len(group)
     for stream, reply in zip(group, replies, strict=True):
         stream.take(reply.completions[0] if reply.completions else None, sampling.max_tokens)
-
-
-def _replies(requests: Sequence[Request], draw: Draw, sampling: Sampling) -> Sequence[Reply]:
-    """The replies; a stream that does not fit the model's context any more gets an empty one that ended at its length."""
-    try:
-        return draw(requests, sampling)
-    except ContextOverflow:
-        half = len(requests) // 2
-        if not half:
-            return [Reply((Completion("", 0, "length", stopped_by=""),))]
-        return [*_replies(requests[:half], draw, sampling), *_replies(requests[half:], draw, sampling)]
 
 
 @dataclass

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ponder.core.errors import InputError
+from ponder.sandbox.batch import side_by_side
 from ponder.sandbox.box import Box, check_that_it_works
 from ponder.sandbox.contract import Calls, Check, Limits, Outcome, Raised, Status
 from ponder.sandbox.inside import wire
@@ -44,16 +45,7 @@ class Bubblewrap:
 
     def check(self, checks: Sequence[Check], limits: Limits = Limits()) -> list[Outcome]:
         """Run each program and its tests. Tests after one that timed out count as failed."""
-        waiting = [self._threads.submit(self._one, check, (), limits) for check in checks]
-        try:
-            return [one.result() for one in waiting]
-        except BaseException as error:
-            for one in waiting:
-                one.cancel()
-            if isinstance(error, (KeyboardInterrupt, SystemExit)):
-                for worker in self._workers:
-                    worker.kill()
-            raise
+        return side_by_side(self._threads, lambda check: self._one(check, (), limits), checks, self._kill)
 
     def calls(self, code: str, calls: Calls, limits: Limits = Limits()) -> Outcome:
         """Run a program and call functions of it, (name, arguments) each; `Outcome.values` are what they gave.
@@ -72,6 +64,10 @@ class Bubblewrap:
         for worker in [self._free.get() for _ in self._workers]:
             worker.close()
             self._free.put(worker)
+
+    def _kill(self) -> None:
+        for worker in self._workers:
+            worker.kill()
 
     def _one(self, check: Check, calls: Sequence[tuple[str, Any]], limits: Limits) -> Outcome:
         worker = self._free.get()

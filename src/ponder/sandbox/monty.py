@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ponder.core.errors import InputError, need
+from ponder.sandbox.batch import side_by_side
 from ponder.sandbox.contract import Calls, Check, Limits, Outcome, Raised, Status
 from ponder.sandbox.inside import wire
 from ponder.sandbox.names import named_in, without_builtins
@@ -99,17 +100,7 @@ class Monty:
 
     def check(self, checks: Sequence[Check], limits: Limits = Limits()) -> list[Outcome]:
         """Run each program and its tests. Tests after one that timed out count as failed."""
-        waiting = [self._threads.submit(self._one, check, (), limits) for check in checks]
-        try:
-            return [one.result() for one in waiting]
-        except BaseException as error:
-            for one in waiting:
-                one.cancel()
-            if isinstance(error, (KeyboardInterrupt, SystemExit)):
-                for pid in list(self._running):
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
-            raise
+        return side_by_side(self._threads, lambda check: self._one(check, (), limits), checks, self._kill)
 
     def calls(self, code: str, calls: Calls, limits: Limits = Limits()) -> Outcome:
         """Run a program and call functions of it, (name, arguments) each; `Outcome.values` are what they gave.
@@ -137,6 +128,11 @@ class Monty:
         finally:
             for _ in range(self._count):
                 self._turns.release()
+
+    def _kill(self) -> None:
+        for pid in list(self._running):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def _one(self, check: Check, calls: Calls, limits: Limits) -> Outcome:
         with self._turns:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import atexit
 import json
-import queue
-import subprocess
-import sys
-import threading
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import combinations
 
 from ponder.core.errors import need
+from ponder.core.line_worker import LineWorker
 
 PATIENCE = 20.0
 """Seconds that one comparison may take, the worker's start included."""
 LONGEST = 300
 """Characters of an expression that is compared as mathematics; longer ones are compared as texts."""
-_LOCK = threading.Lock()
+_worker = LineWorker("ponder.scorers.mathworker")
 
 
 def group_values(values: Sequence[str], equal: str = "same") -> dict[str, str]:
@@ -59,42 +55,4 @@ def same_expression(a: str, b: str) -> bool:
     if max(len(a), len(b)) > LONGEST:
         return False
     need("math_verify", "math")
-    with _LOCK:
-        return _worker.same(a, b)
-
-
-class _Worker:
-    """One process that compares expressions, started on first use."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[str] | None = None
-
-    def same(self, a: str, b: str) -> bool:
-        process = self._running()
-        reply = queue.SimpleQueue[str]()
-        try:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            process.stdin.write(json.dumps([a, b]) + "\n")
-            process.stdin.flush()
-            threading.Thread(target=lambda out: reply.put(out.readline()), args=(process.stdout,), daemon=True).start()
-            return reply.get(timeout=PATIENCE).strip() == "true"
-        except (queue.Empty, OSError):
-            self.stop()
-            return False
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def _running(self) -> subprocess.Popen[str]:
-        if self._process is None or self._process.poll() is not None:
-            command = [sys.executable, "-m", "ponder.scorers.mathworker"]
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        return self._process
-
-
-_worker = _Worker()
-atexit.register(_worker.stop)
+    return (_worker.ask(json.dumps([a, b]), PATIENCE) or "").strip() == "true"

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ponder.core.context import Context
-from ponder.core.errors import ContextOverflow, InputError, PonderError
-from ponder.core.language import Rewards, Solution
+from ponder.core.errors import InputError, PonderError
+from ponder.core.fitting import each_that_fits
+from ponder.core.language import Solution
 from ponder.core.problem import Candidate
 from ponder.core.stepwise import step_program
 from ponder.core.terms import OneOf, Range, registered
@@ -39,7 +40,10 @@ class prm(Scorer):
         prompt, _ = begin(context)
         steps = [_steps(c, context) for c in candidates]
         begun = [tuple(s) if self.over != "whole" else ("".join(s),) for s in steps if s]
-        found = _judged([Solution(prompt, s) for s in dict.fromkeys(begun)], self.model, context) if begun else []
+        solutions = [Solution(prompt, s) for s in dict.fromkeys(begun)]
+        found = each_that_fits(lambda some: context.rewards(some, self.model), solutions) if solutions else []
+        if None in found:
+            context.trace.note("a solution does not fit the reward model's context and was ruled out")
         scores: dict[tuple[str, ...], float] = {}
         for solution, rewards in zip(dict.fromkeys(begun), found, strict=True):
             if rewards is None:
@@ -51,18 +55,6 @@ class prm(Scorer):
             scores[solution] = float({"product": np.prod, "min": np.min}.get(self.over, lambda v: v[-1])(values))
         judged = iter(begun)
         return log([scores[next(judged)] if s else 1.0 for s in steps])
-
-
-def _judged(solutions: Sequence[Solution], model: str, context: Context) -> list[Rewards | None]:
-    """What the reward model says of solutions, None for those that do not fit its context: a batch that holds one is asked in halves."""
-    try:
-        return [*context.rewards(solutions, model)]
-    except ContextOverflow:
-        if len(solutions) == 1:
-            context.trace.note("a solution does not fit the reward model's context and was ruled out")
-            return [None]
-        half = len(solutions) // 2
-        return [*_judged(solutions[:half], model, context), *_judged(solutions[half:], model, context)]
 
 
 def _steps(candidate: Candidate, context: Context) -> list[str]:

@@ -11,7 +11,7 @@ from typing import IO
 
 
 class LineWorker:
-    """A module run as a process, started on first use and again after it was ended. It answers one question at a time, whatever thread asks.
+    """A module run as a process, started on first use and again after it was ended. One question at a time.
 
     Args:
         module: what is run. It reads a line and writes one, until its input ends.

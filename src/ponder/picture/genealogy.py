@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ponder.core.answer import Answer, heaviest
+from ponder.core.context import TraceStep
 from ponder.core.errors import InputError
 from ponder.core.population import Population
 from ponder.core.problem import Candidate
@@ -31,6 +32,7 @@ class Node:
         finished: whether it was complete.
         dropped: the stage that left it out of the population, "" if none did.
         winner: whether the answer stands at the end of this branch.
+        number: in order of appearance; 0 is the root.
     """
 
     text: str
@@ -44,6 +46,7 @@ class Node:
     finished: bool = False
     dropped: str = ""
     winner: bool = False
+    number: int = 0
 
     def walk(self) -> Iterable[Node]:
         """This node and all below it, parents first."""
@@ -116,24 +119,12 @@ def genealogy(answer: Answer) -> Genealogy:
     Raises:
         InputError: if the trace kept none.
     """
-    steps = [(s, s.population) for s in answer.trace.steps if s.population is not None]
-    if not steps:
+    growing = Growing()
+    changes = [growing.take(step) for step in answer.trace.steps if step.population is not None]
+    if not changes:
         raise InputError("the trace kept no populations; ask with trace=Trace(keep=True) to draw the search")
-    builder = _Builder()
-    resamplings: list[Resampling] = []
-    before: set[int] = set()
-    ess = 1.0
-    for step, population in steps:
-        present = builder.add(population)
-        if _DROPS.match(step.stage):
-            for key in before - present:
-                builder.nodes[key].dropped = builder.nodes[key].dropped or step.stage
-            if step.stage.startswith("resample") and before:
-                resamplings.append(Resampling(step.round, step.stage, step.size, len(present), ess))
-        before, ess = present, step.ess
-    builder.survive(answer.population.items if answer.population is not None else ())
-    builder.win(_winner(answer))
-    return Genealogy(builder.root, tuple(resamplings))
+    growing.finish(answer)
+    return Genealogy(growing.root, tuple(c.resampling for c in changes if c.resampling is not None))
 
 
 def _winner(answer: Answer) -> Candidate | None:
@@ -145,16 +136,63 @@ def _winner(answer: Answer) -> Candidate | None:
     return heaviest(answer.population.at(chosen or alike))[0] or answer.population.items[(chosen or alike)[0]]
 
 
-class _Builder:
-    """Nodes by the identity of a candidate's tuple of steps: each extension makes a new one, copies and rescored ones share it."""
+@dataclass(frozen=True)
+class Present:
+    """A node that a population holds: how many copies, and their share of the weight together."""
+
+    node: Node
+    copies: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one stage did to the tree.
+
+    Attributes:
+        born: the nodes that it added, each with its parent, parents first.
+        present: what the population holds now.
+        dropped: the nodes that it left out, if leaving out is what it does.
+        resampling: the resampling that it was, if it was one.
+    """
+
+    born: tuple[tuple[Node, Node], ...]
+    present: tuple[Present, ...]
+    dropped: tuple[Node, ...]
+    resampling: Resampling | None
+
+
+class Growing:
+    """A tree that grows with the trace, one stage at a time.
+
+    Nodes are known by the identity of a candidate's tuple of steps: each extension makes a new one, copies and rescored ones share it.
+    """
 
     def __init__(self) -> None:
         self.root = Node("", 0)
         self.nodes: dict[int, Node] = {}
         self._alive: list[tuple[str, ...]] = []  # keeps the tuples, so that no identity is used twice
+        self._born: list[tuple[Node, Node]] = []
+        self._before: dict[int, Present] = {}
+        self._ess = 1.0
 
-    def add(self, population: Population[Any]) -> set[int]:
-        """Put a population's candidates into the tree; returns the identities that it holds."""
+    def take(self, step: TraceStep) -> Change:
+        """Put the population that a stage returned into the tree; one that the trace did not keep is as none."""
+        self._born = []
+        present = self._add(step.population) if step.population is not None else {}
+        dropped: list[Node] = []
+        resampling = None
+        if _DROPS.match(step.stage):
+            dropped = [self.nodes[key] for key in self._before if key not in present]
+            for node in dropped:
+                node.dropped = node.dropped or step.stage
+            if step.stage.startswith("resample") and self._before:
+                resampling = Resampling(step.round, step.stage, step.size, len(present), self._ess)
+        self._before, self._ess = present, step.ess
+        return Change(tuple(self._born), tuple(present.values()), tuple(dropped), resampling)
+
+    def _add(self, population: Population[Any]) -> dict[int, Present]:
+        """What the population holds, by the identity of its steps."""
         counts: dict[int, int] = {}
         shares: dict[int, float] = {}
         for candidate, weight in zip(population.items, population.weights, strict=True):
@@ -168,7 +206,7 @@ class _Builder:
         for key, count in counts.items():
             self.nodes[key].copies = max(self.nodes[key].copies, count)
             self.nodes[key].share = shares[key]
-        return set(counts)
+        return {key: Present(self.nodes[key], count, shares[key]) for key, count in counts.items()}
 
     def _node(self, candidate: Any) -> Node | None:
         if not isinstance(candidate, Candidate) or not candidate.steps:
@@ -176,20 +214,22 @@ class _Builder:
         key = id(candidate.steps)
         if key not in self.nodes:
             parent = self.root if candidate.parent is None else self._node(candidate.parent) or self.root
-            node = Node(candidate.steps[-1], len(candidate.steps), value=candidate.value, finished=candidate.finished)
+            number = len(self.nodes) + 1
+            node = Node(candidate.steps[-1], len(candidate.steps), value=candidate.value, finished=candidate.finished, number=number)
             self.nodes[key] = node
             self._alive.append(candidate.steps)
             parent.children.append(node)
+            self._born.append((parent, node))
         return self.nodes[key]
 
-    def survive(self, candidates: Iterable[Candidate]) -> None:
-        """What the last population descends from was not dropped."""
-        for candidate in candidates:
-            for ancestor in candidate.lineage:
-                if id(ancestor.steps) in self.nodes:
-                    self.nodes[id(ancestor.steps)].dropped = ""
+    def finish(self, answer: Answer) -> None:
+        """What the last population descends from was not dropped, and the branch that the answer stands on has won."""
+        for candidate in answer.population.items if answer.population is not None else ():
+            for node in self._line(candidate):
+                node.dropped = ""
+        for node in self._line(_winner(answer)):
+            node.winner = True
 
-    def win(self, winner: Candidate | None) -> None:
-        for ancestor in winner.lineage if winner is not None else ():
-            if id(ancestor.steps) in self.nodes:
-                self.nodes[id(ancestor.steps)].winner = True
+    def _line(self, candidate: Candidate | None) -> list[Node]:
+        lineage = candidate.lineage if candidate is not None else ()
+        return [self.nodes[id(c.steps)] for c in lineage if id(c.steps) in self.nodes]

@@ -18,8 +18,12 @@ text{font:11px system-ui,sans-serif;fill:#39424e}.t{fill:#178a5b;font-weight:600
 """
 
 
-def svg(search: Genealogy) -> str:
-    """One SVG document that needs nothing else; the text of a step shows where the pointer rests. All text is escaped."""
+def svg(search: Genealogy, styled: bool = True) -> str:
+    """One SVG document; the text of a step shows where the pointer rests. All text is escaped.
+
+    Args:
+        styled: with its style, so that it needs nothing else; without, for a page whose style sheet knows the classes.
+    """
     root = search.root.condensed()
     nodes = list(root.walk())
     kept = {id(n) for n in nodes}
@@ -44,7 +48,8 @@ def svg(search: Genealogy) -> str:
     total = height + (24 if hidden else 0)
     size = f'viewBox="0 0 {width:.0f} {total:.0f}" width="{width:.0f}" height="{total:.0f}"'
     told = f'role="img" aria-label="the search as a tree of {search.size} steps"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {told}><style>{_STYLE}</style>{"".join(lines)}{"".join(marks)}{note}</svg>'
+    style = f"<style>{_STYLE}</style>" if styled else ""
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {told}>{style}{"".join(lines)}{"".join(marks)}{note}</svg>'
 
 
 def _heaviest(root: Node) -> set[int]:

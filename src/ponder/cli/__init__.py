@@ -25,6 +25,7 @@ class Commands(click.Group):
         "methods": "lists",
         "tasks": "lists",
         "papers": "papers",
+        "serve": "serve",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

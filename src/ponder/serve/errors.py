@@ -69,6 +69,24 @@ class UpstreamDown(GatewayError):
     status, code = 502, "upstream_error"
 
 
+class Unauthorized(GatewayError):
+    """The request names no key of this gateway."""
+
+    status, kind, code = 401, "authentication_error", "invalid_api_key"
+
+
+class Busy(GatewayError):
+    """The queue is full, or a place in it did not come up in time."""
+
+    status, kind, code = 429, "rate_limit_error", "gateway_busy"
+
+
+class QuotaExceeded(GatewayError):
+    """The key's quota of this window is spent, or set aside for requests that are running."""
+
+    status, kind, code = 429, "rate_limit_error", "rate_limit_exceeded"
+
+
 def status_of(error: PonderError) -> int:
     """The HTTP status for any of ponder's errors."""
     if isinstance(error, GatewayError):

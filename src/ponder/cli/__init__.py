@@ -26,6 +26,7 @@ class Commands(click.Group):
         "tasks": "lists",
         "papers": "papers",
         "serve": "serve",
+        "keys": "keys",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

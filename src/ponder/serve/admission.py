@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -67,17 +67,25 @@ class Admission:
 
     def __init__(self, config: Config, ledger: Ledger, metrics: Metrics | None = None, quotas: Quotas | None = None) -> None:
         self.config, self.ledger, self.metrics = config, ledger, metrics or Metrics()
-        self.quotas = quotas or Quotas()
+        self.quotas = quotas or Quotas(ledger.spent)
         self.keys = KeyStore(config.keys.file) if config.keys.file else None
         self.queue = FairQueue(config.queue.running, config.queue.waiting)
         self.draining = False
-        self._limits: dict[str, Limits] = {}
         self._waits: dict[Place, asyncio.Future[None]] = {}
         self._service = 1.0
         self.metrics.watch(lambda: self.queue.depth, lambda: self.queue.in_flight, lambda: self.ledger.pending)
 
     def reconfigure(self, config: Config) -> None:
-        """Take over caps, limits and the queue's size of another configuration; requests that wait or run stay."""
+        """Take over keys, limits and the queue's size of another configuration; requests that wait or run stay.
+
+        Raises:
+            PonderError: the file of its keys cannot be used; nothing has changed.
+        """
+        if config.keys.file != self.config.keys.file:
+            fresh = KeyStore(config.keys.file) if config.keys.file else None
+            if self.keys is not None:
+                self.keys.close()
+            self.keys = fresh
         self.config = config
         self._notify(self.queue.resize(config.queue.running, config.queue.waiting))
 
@@ -88,14 +96,13 @@ class Admission:
             Unauthorized: keys are asked for, and this is none of them.
         """
         if self.keys is None:
-            return Caller("anybody", self._parsed(self.config.keys.limits))
+            return Caller("anybody", parse_limits(self.config.keys.limits))
         scheme, _, text = (authorization or "").strip().partition(" ")
         key = self.keys.find(text.strip()) if scheme.lower() == "bearer" else None
         if key is None:
             self.metrics.refused("unauthorized")
             raise Unauthorized("this gateway needs a key of its own: send 'Authorization: Bearer ponder-...'; `ponder keys add` makes one")
-        caller = Caller(key.name, self._parsed(key.limits or self.config.keys.limits))
-        return self._known(caller)
+        return Caller(key.name, parse_limits(key.limits or self.config.keys.limits))
 
     @asynccontextmanager
     async def admit(
@@ -194,15 +201,6 @@ class Admission:
         self.metrics.refused("busy")
         wait = self._service * (self.queue.depth + 1) / self.queue.running
         return Busy(f"{why}: {self.queue.in_flight} requests run and {self.queue.depth} wait; ask again later", retry_after=min(60.0, wait))
-
-    def _known(self, caller: Caller) -> Caller:
-        """The caller, with what the ledger knows of them from before a restart counted once."""
-        if caller.limits and caller.name not in self._limits:
-            self.quotas.restore(caller.name, caller.limits, lambda since: self.ledger.spent(caller.name, since))
-            self._limits[caller.name] = caller.limits
-        return caller
-
-    _parsed: Callable[[str], Limits] = staticmethod(parse_limits)
 
 
 def _status(error: BaseException) -> int:

@@ -85,6 +85,7 @@ class Ledger:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.executescript(_SCHEMA)
+            self._reader = sqlite3.connect(path, timeout=10, check_same_thread=False, isolation_level=None)
         except sqlite3.DatabaseError as error:
             raise PonderError(f"the ledger {path} cannot be used: {error}") from error
         self._reading = threading.Lock()
@@ -118,13 +119,13 @@ class Ledger:
             return 0, 0, 0.0
         query = "SELECT total(requests), total(tokens_in + tokens_out), total(money) FROM requests WHERE caller = ? AND began >= ?"
         with self._reading:
-            requests, tokens, money = self._db.execute(query, (caller, since)).fetchone()
+            requests, tokens, money = self._reader.execute(query, (caller, since)).fetchone()
         return int(requests), int(tokens), money
 
     def lines(self) -> list[Line]:
         """Everything in the file, by time."""
         with self._reading:
-            rows = self._db.execute("SELECT * FROM requests ORDER BY began, id").fetchall()
+            rows = self._reader.execute("SELECT * FROM requests ORDER BY began, id").fetchall()
         return [Line(*row[:7], bill=Bill(*row[7:13]), requests=row[13], prompt=row[14]) for row in rows]
 
     def close(self, timeout: float = 10.0) -> None:
@@ -137,6 +138,8 @@ class Ledger:
             self._wake.notify_all()
         self._thread.join(timeout)
         with self._reading:
+            self._reader.close()
+        if not self._thread.is_alive():
             self._db.close()
 
     def _fold(self, line: Line) -> None:
@@ -171,15 +174,14 @@ class Ledger:
     def _write(self, batch: list[Line]) -> str:
         """One transaction; "" if it went well, else why it did not."""
         rows = [_row(line) for line in batch]
-        with self._reading:
-            try:
-                self._db.execute("BEGIN IMMEDIATE")
-                self._db.executemany(f"INSERT OR IGNORE INTO requests VALUES ({', '.join('?' * 15)})", rows)
-                self._db.execute("COMMIT")
-            except sqlite3.Error as error:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                return str(error)
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany(f"INSERT OR IGNORE INTO requests VALUES ({', '.join('?' * 15)})", rows)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            return str(error)
         return ""
 
 

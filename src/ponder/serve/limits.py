@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -37,6 +38,7 @@ class Limit:
 Limits = tuple[Limit, ...]
 
 
+@functools.lru_cache(maxsize=4096)
 def parse_limits(text: str) -> Limits:
     """Read "60 requests per minute, 1M tokens per day, $5 per week"; "" is no limit.
 

@@ -32,17 +32,22 @@ class Reservation:
     settled: list[bool] = field(default_factory=lambda: [False])
 
 
+Spent = Callable[[str, float], tuple[float, float, float]]
+"""By a caller's name and seconds since 1970."""
+
+
 class Quotas:
     """Counts for every caller and limit. Exact: what is used and set aside together never passes a limit, however many threads ask.
 
     Only work that costs more than was set aside for it can pass a limit; it is counted in full.
 
     Args:
+        spent: what a caller had used since a time before this process counted: requests, tokens, money.
         clock: seconds since 1970.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
+    def __init__(self, spent: Spent | None = None, clock: Callable[[], float] = time.time) -> None:
+        self._spent, self._clock = spent, clock
         self._lock = threading.Lock()
         self._windows: dict[tuple[str, str, int], _Window] = {}
 
@@ -89,18 +94,6 @@ class Quotas:
                 for _, window, held in reservation.parts:
                     window.held -= held
 
-    def restore(self, caller: str, limits: Limits, spent: Callable[[float], tuple[float, float, float]]) -> None:
-        """Count what was used before a restart.
-
-        Args:
-            spent: what the caller has used since a time: requests, tokens, money.
-        """
-        now = self._clock()
-        for limit in limits:
-            used = spent(math.floor(now / limit.seconds) * limit.seconds)
-            with self._lock:
-                self._window(caller, limit, now).used += used[("requests", "tokens", "money").index(limit.unit)]
-
     def left(self, caller: str, limits: Limits) -> Iterable[tuple[Limit, float]]:
         """How much of each limit is neither used nor set aside."""
         now = self._clock()
@@ -112,7 +105,10 @@ class Quotas:
         key, index = (caller, limit.unit, limit.seconds), math.floor(now / limit.seconds)
         window = self._windows.get(key)
         if window is None or window.index != index:
-            window = self._windows[key] = _Window(index)
+            first, window = window is None, _Window(index)
+            if first and self._spent is not None:
+                window.used = self._spent(caller, index * limit.seconds)[("requests", "tokens", "money").index(limit.unit)]
+            self._windows[key] = window
         return window
 
 

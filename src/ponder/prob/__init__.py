@@ -1,0 +1,1 @@
+"""Probabilistic programs, their inference as compositions of stages, and classical processes."""

@@ -6,10 +6,14 @@ import dataclasses
 import math
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from ponder.core.errors import BudgetExhausted, InputError
+
+Listener = Callable[[int, int, str], None]
+"""Hears text while it is drawn: the number of the request in its call, that of the completion, and the next piece of its text."""
 
 _NUMBER = r"(?P<number>\d+(?:\.\d+)?|\.\d+)\s*(?P<scale>[kKmM](?![a-zA-Z]))?"
 _PART = re.compile(rf"(?P<dollar>\$)?\s*{_NUMBER}\s*(?P<unit>[a-zA-Z]+)?\Z")
@@ -129,12 +133,19 @@ class Allowance:
         calls: how many prompts may still be sent; None is no limit.
         tokens: prompt and generated tokens left; None is no limit.
         seconds: seconds left; None is no limit.
+        listener: an engine that can tells it of text as it comes. The pieces of a completion joined are a beginning of its text;
+            an engine that cannot says nothing.
     """
 
     def __init__(
-        self, tokens: int | None = None, calls: int | None = None, seconds: float | None = None, stopped: threading.Event | None = None
+        self,
+        tokens: int | None = None,
+        calls: int | None = None,
+        seconds: float | None = None,
+        stopped: threading.Event | None = None,
+        listener: Listener | None = None,
     ) -> None:
-        self.tokens, self.calls, self.seconds = tokens, calls, seconds
+        self.tokens, self.calls, self.seconds, self.listener = tokens, calls, seconds, listener
         self._stopped = stopped or threading.Event()
         self._taken = 0
 
@@ -162,13 +173,14 @@ class Meter:
     Args:
         budget: the limit.
         price: what tokens cost. A budget in money needs one.
+        listener: hears the text of all calls while it is drawn, from engines that can tell.
 
     Raises:
         InputError: for a limit on money without a price, which could never end.
     """
 
-    def __init__(self, budget: Budget | None = None, price: Price | None = None) -> None:
-        self.budget = budget or Budget()
+    def __init__(self, budget: Budget | None = None, price: Price | None = None, listener: Listener | None = None) -> None:
+        self.budget, self._listener = budget or Budget(), listener
         if self.budget.money is not None and price is None:
             raise InputError("a budget in money needs the model's price; give it (--price IN/OUT, dollars per million tokens)")
         self.price = price or Price()
@@ -215,6 +227,7 @@ class Meter:
             calls=None if budget.calls is None else budget.calls - bill.calls,
             seconds=None if budget.seconds is None else budget.seconds - bill.seconds,
             stopped=self._stopped,
+            listener=self._listener,
         )
 
     def charge(self, spent: Bill, price: Price | None = None) -> None:

@@ -87,7 +87,7 @@ class Scripted:
         prompts = [len(_pieces(flatten(r.prompt, r.prefix))) or 1 for r in requests]
         drafts = [self._draw(r, sampling) for r in requests]
         meter.take(sum(prompts))
-        done, elapsed = self._spend([d.tokens for ds in drafts for d in ds], meter)
+        done, elapsed = self._spend(drafts, meter)
         return [
             Reply(tuple(c for d in ds if (c := d.cut(done)) is not None), prompt_tokens=tokens, seconds=elapsed)
             for ds, tokens in zip(drafts, prompts, strict=True)
@@ -127,12 +127,18 @@ class Scripted:
             drafts.append(_Draft(text, _logprob(table[text]), sampling, billed))
         return drafts
 
-    def _spend(self, lengths: Sequence[int], meter: Allowance) -> tuple[int, float]:
+    def _spend(self, drafts: Sequence[Sequence[_Draft]], meter: Allowance) -> tuple[int, float]:
         """Hand out tokens, one to each open completion a round; returns the rounds done and the seconds they took."""
+        lengths = [d.tokens for ds in drafts for d in ds]
         rounds = max(lengths, default=0)
         done, elapsed = 0, 0.0
         while done < rounds and not meter.over(elapsed):
             meter.take(sum(length > done for length in lengths))
+            if meter.listener is not None:
+                for i, ds in enumerate(drafts):
+                    for j, draft in enumerate(ds):
+                        for piece in draft.pieces[done : done + 1]:
+                            meter.listener(i, j, piece)
             done += 1
             elapsed = self._latency * done / rounds
             if self._sleep is not None:

@@ -2,43 +2,65 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 import ponder
 from ponder.core.errors import PonderError
-from ponder.lm.load import DEFAULT
+from ponder.serve import metrics
+from ponder.serve.config import Config
 from ponder.serve.engines import Engines
-from ponder.serve.errors import body_of, headers_of, status_of
+from ponder.serve.errors import GatewayError, body_of, headers_of, status_of
 from ponder.serve.gateway import Gateway
-from ponder.serve.wire import chat, models
+from ponder.serve.reload import Reloader
+from ponder.serve.wire import chat, completions, embeddings, models
 
 
-def create_app(engines: Engines | None = None) -> FastAPI:
+def create_app(config: Config | None = None, engines: Engines | None = None, path: str = "") -> FastAPI:
     """The gateway as an ASGI application.
 
     Args:
-        engines: the models that are served; by default the embedded one.
+        config: the configuration; by default the embedded model on this machine.
+        engines: the models that are served; by default those of the configuration.
+        path: the configuration's file, which is read again when it changes; "" if there is none.
     """
+    config = config or Config()
+    gateway = Gateway(config, engines)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        watch = asyncio.create_task(Reloader(path, config, gateway.reconfigure).watch()) if path else None
         yield
-        app.state.gateway.close()
+        if watch is not None:
+            watch.cancel()
+            with suppress(asyncio.CancelledError):
+                await watch
+        await gateway.close()
 
     app = FastAPI(title="ponder", version=ponder.__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.state.gateway = Gateway(engines or Engines({DEFAULT: DEFAULT}))
-    for room in (chat, models):
+    app.state.gateway = gateway
+    for room in (chat, completions, embeddings, models, metrics):
         app.include_router(room.router)
+    for name, wanted in (("page", config.pages.page), ("papers", config.pages.papers), ("digest", config.pages.papers)):
+        if wanted:
+            with suppress(ModuleNotFoundError):  # rooms that are not built yet
+                app.include_router(importlib.import_module(f"ponder.serve.{name}.routes").router)
     app.add_exception_handler(PonderError, _explained)
+    app.add_exception_handler(HTTPException, _refused)
+    if config.server.cors:
+        app.add_middleware(CORSMiddleware, allow_origins=config.server.cors, allow_methods=["GET", "POST"], allow_headers=["*"])
 
     @app.get("/health", summary="Whether the gateway takes requests")
     async def health() -> Any:
-        going = app.state.gateway.draining
+        going = gateway.admission.draining
         return JSONResponse({"status": "draining" if going else "ok"}, 503 if going else 200)
 
     return app
@@ -47,3 +69,10 @@ def create_app(engines: Engines | None = None) -> FastAPI:
 async def _explained(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, PonderError)
     return JSONResponse(body_of(error), status_of(error), headers_of(error))
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    said = body_of(GatewayError(str(error.detail)))
+    said["error"]["type"] = "invalid_request_error"
+    return JSONResponse(said, error.status_code, error.headers)

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from ponder.core.algebra import Stage
 from ponder.core.errors import InputError, did_you_mean
 from ponder.core.language import LM
-from ponder.lm.load import check, load
 from ponder.methods import parse
+from ponder.serve.config import Alias, Model
 from ponder.serve.errors import BadRequest, UnknownModel
+from ponder.serve.upstreams import engine_of
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,13 @@ class Target:
         name: the configured model.
         method: the text of the method; "" is a plain completion.
         pipeline: the method, None for a plain completion.
+        budget: what a request may spend that does not say itself.
     """
 
     name: str
     method: str = ""
     pipeline: Stage | None = None
+    budget: str = ""
 
 
 @functools.lru_cache(maxsize=1024)
@@ -40,34 +43,43 @@ class Engines:
     """Engines by name.
 
     Args:
-        models: the model's source (`ponder.lm.load.FORMS`) or an engine, by the name that callers use.
-        aliases: "NAME:METHOD" or "NAME", by a further name.
+        models: a model's configuration, or an engine, by the name that callers use.
+        aliases: further names.
 
     Raises:
-        InputError: a source has none of the forms, or an alias names no model or no method.
+        InputError: an alias names no model or no method.
     """
 
-    def __init__(self, models: Mapping[str, str | LM], aliases: Mapping[str, str] | None = None) -> None:
-        self._models = dict(models)
-        self._aliases: dict[str, Target] = {}
+    def __init__(self, models: Mapping[str, Model | LM], aliases: Mapping[str, Alias] | None = None) -> None:
+        self._loaded: dict[str, LM] = {}
         self._loading = threading.Lock()
-        for source in self._models.values():
-            if isinstance(source, str):
-                check(source)
-        for alias, text in (aliases or {}).items():
-            target = self._split(text)
-            if alias in self._models or target is None:
-                raise InputError(
-                    f"the alias {alias!r} must stand for one of {', '.join(self._models)}, with or without :METHOD, not {text!r}"
-                )
-            self._aliases[alias] = target
+        self.reconfigure(models, aliases or {})
+
+    def reconfigure(self, models: Mapping[str, Model | LM], aliases: Mapping[str, Alias]) -> None:
+        """Other models and aliases. Those that stay the same stay loaded.
+
+        Raises:
+            InputError: an alias names no model or no method, and nothing was changed.
+        """
+        targets: dict[str, Target] = {}
+        for name, alias in aliases.items():
+            if name in models or alias.model not in models:
+                raise InputError(f"the alias {name!r} must have a name of its own and stand for one of {', '.join(models)}")
+            targets[name] = Target(alias.model, alias.method, method_of(alias.method) if alias.method else None, alias.budget)
+        with self._loading:
+            before = getattr(self, "_models", models)
+            self._loaded = {name: lm for name, lm in self._loaded.items() if models.get(name) == before.get(name)}
+            self._models, self._aliases = dict(models), targets
+            self._longest_first = sorted(models, key=len, reverse=True)
 
     @property
-    def models(self) -> tuple[str, ...]:
-        return tuple(self._models)
+    def models(self) -> Mapping[str, Model | LM]:
+        """What is configured, by name."""
+        return self._models
 
     @property
     def aliases(self) -> Mapping[str, Target]:
+        """What each further name stands for."""
         return self._aliases
 
     @property
@@ -89,36 +101,35 @@ class Engines:
         if not method:
             return target
         if target.method:
-            raise BadRequest(f"the model name already holds the method {target.method!r}; leave ponder.method out", param="ponder.method")
-        return Target(target.name, method, method_of(method))
+            raise BadRequest(f"{model[:200]!r} already has the method {target.method!r}; leave ponder.method out", param="ponder.method")
+        return Target(target.name, method, method_of(method), target.budget)
 
     def engine(self, name: str) -> LM:
         """The engine of a configured model; loads it, which may take seconds."""
-        source = self._models[name]
-        if isinstance(source, str):
-            with self._loading:
-                source = self._models[name]
-                if isinstance(source, str):
-                    source = self._models[name] = load(source)
-        return source
+        known = self._loaded.get(name)
+        if known is not None:
+            return known
+        with self._loading:
+            if name not in self._loaded:
+                model = self._models[name]
+                self._loaded[name] = engine_of(model) if isinstance(model, Model) else model
+            return self._loaded[name]
 
     def close(self) -> None:
         """Free the engines that were loaded."""
-        for source in self._models.values():
-            if not isinstance(source, str):
-                source.close()
+        for engine in self._loaded.values():
+            engine.close()
 
     def _split(self, text: str) -> Target | None:
         """A model's name may hold colons itself: the longest configured name that the text begins with counts."""
         if text in self._models:
             return Target(text)
-        for name in sorted(self._models, key=len, reverse=True):
+        for name in self._longest_first:
             if text.startswith(f"{name}:"):
                 method = text[len(name) + 1 :].strip()
                 return Target(name, method, method_of(method))
         return None
 
     def _hint(self, model: str) -> str:
-        return did_you_mean(
-            model.partition("(")[0], self.names, f"there are {', '.join(self.names)}; a method goes behind, as in NAME:sample(8)|vote()"
-        )
+        there = f"there are {', '.join(self.names)}; a method goes behind, as in NAME:sample(8)|vote()"
+        return did_you_mean(model.partition("(")[0], self.names, there)

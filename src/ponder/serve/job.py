@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ponder.core.algebra import Decider, Stage
 from ponder.core.answer import Answer
 from ponder.core.budget import Bill, Budget, Meter
 from ponder.core.context import Trace, TraceStep
 from ponder.core.language import LM, Completion, Message, Request, Sampling
+from ponder.core.terms import Term
 from ponder.front import as_problem
 from ponder.front import ask as ask_ponder
+from ponder.serve.errors import BadRequest
 
 if TYPE_CHECKING:
     from ponder.serve.gateway import Gateway
@@ -92,13 +96,37 @@ class Job:
         self.ask = ask
         self.seed = secrets.randbelow(2**31) if ask.seed is None else ask.seed
         self.target = gateway.engines.resolve(ask.model, ask.method)
-        self.budget = Budget.parse(ask.budget)
+        caps = gateway.config.caps
+        self.budget = least(Budget.parse(ask.budget or self.target.budget), Budget.parse(caps.budget))
+        if ask.sampling.max_tokens > caps.max_tokens:
+            raise BadRequest(f"max_tokens may be at most {caps.max_tokens} here, not {ask.sampling.max_tokens}", param="max_tokens")
+        if ask.n > caps.n:
+            raise BadRequest(f"n may be at most {caps.n} here, not {ask.n}", param="n")
+        if self.target.pipeline is not None and ask.n > 1:
+            raise BadRequest("a method gives one answer; how much is drawn for it is said in the method, as in sample(16)", param="n")
         self.trace = Trace(keep=ask.keep)
         as_problem(ask.question, ask.reads)
+        self.streams = self.target.pipeline is None or _one_text(self.target.pipeline)
         self._gateway = gateway
+        self._listener: Callable[[int, int, str], None] | None = None
         self._meter: Meter | None = None
         self._cancelled = False
         self._work: asyncio.Future[Done] | None = None
+
+    @property
+    def most(self) -> tuple[int, float]:
+        """The most that it can cost, as far as known before: tokens, and money."""
+        tokens = self.budget.tokens or 0
+        if self.target.pipeline is None:
+            question = self.ask.question
+            letters = len(question.encode()) if isinstance(question, str) else sum(len(m.content.encode()) + 32 for m in question)
+            bound = letters + 32 + self.ask.n * self.ask.sampling.max_tokens  # a token has a byte at least
+            tokens = min(tokens, bound) if self.budget.tokens is not None else bound
+        return tokens, self.budget.money or 0.0
+
+    def limit(self, tokens: int | None, money: float | None) -> None:
+        """Make the budget smaller before the start; None leaves it."""
+        self.budget = least(self.budget, Budget(tokens=tokens, money=money))
 
     @property
     def bill(self) -> Bill:
@@ -124,6 +152,8 @@ class Job:
             loop.call_soon_threadsafe(inbox.put_nowait, event)
 
         self.trace.listener = lambda step: tell(Progress(step))
+        if self.streams:
+            self._listener = lambda _, index, text: tell(Token(text, index))
         work = self._start()
         work.add_done_callback(lambda _: inbox.put_nowait(None))
         try:
@@ -148,12 +178,15 @@ class Job:
         return self.bill
 
     def _start(self) -> asyncio.Future[Done]:
-        self._work = asyncio.get_running_loop().run_in_executor(self._gateway.pool, self._run)
+        loop = asyncio.get_running_loop()
+        self._work = loop.run_in_executor(self._gateway.pool, self._run)
+        timer = loop.call_later(self._gateway.config.caps.deadline, self.cancel)
+        self._work.add_done_callback(lambda _: timer.cancel())
         return self._work
 
     def _run(self) -> Done:
         engine = self._gateway.engines.engine(self.target.name)
-        self._meter = meter = Meter(self.budget, engine.price)
+        self._meter = meter = Meter(self.budget, engine.price, self._listener)
         if self._cancelled:
             meter.stop()
         return self._complete(engine, meter) if self.target.pipeline is None else Done(self._ponder(engine, meter))
@@ -163,7 +196,7 @@ class Job:
         return ask_ponder(
             ask.question,
             method=self.target.pipeline or "",
-            model={self.target.name: engine},
+            model={self.target.name: engine, **self._others()},
             seed=self.seed,
             temperature=sampling.temperature,
             max_tokens=sampling.max_tokens,
@@ -176,6 +209,11 @@ class Job:
             trace=self.trace,
         )
 
+    def _others(self) -> dict[str, LM]:
+        """Models that the method's own terms name; only configured ones can be."""
+        engines, named = self._gateway.engines, models_in(self.target.pipeline)
+        return {name: engines.engine(name) for name in named if name in engines.models}
+
     def _complete(self, engine: LM, meter: Meter) -> Done:
         question = self.ask.question
         prompt = question if self.ask.raw or not isinstance(question, str) else (Message("user", question),)
@@ -183,3 +221,32 @@ class Job:
         meter.charge(Bill(reply.prompt_tokens, reply.tokens_out, reply.cached_tokens, 1, reply.seconds), engine.price)
         text = reply.completions[0].text if reply.completions else ""
         return Done(Answer(text, text, 1.0, meter.bill, trace=self.trace), reply.completions)
+
+
+def least(a: Budget, b: Budget) -> Budget:
+    """What both budgets allow."""
+    pairs = zip(dataclasses.astuple(a), dataclasses.astuple(b), strict=True)
+    return Budget(*(y if x is None else x if y is None else min(x, y) for x, y in pairs))
+
+
+def terms_in(value: Any) -> Iterator[Term]:
+    """A term and all terms inside it."""
+    if isinstance(value, Term):
+        yield value
+        for field in dataclasses.fields(value):  # pyright: ignore[reportArgumentType]
+            yield from terms_in(getattr(value, field.name))
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from terms_in(item)
+
+
+def models_in(method: Stage | None) -> set[str]:
+    """The models that a method's terms name."""
+    return {name for term in terms_in(method) if isinstance(name := getattr(term, "model", ""), str) and name}
+
+
+def _one_text(method: Stage) -> bool:
+    """Whether a method draws one text and answers with it: then its text can be told while it is drawn."""
+    first, *rest = method.flat()
+    drawn = type(first).__name__ == "sample" and getattr(first, "n", 0) == 1
+    return drawn and all(isinstance(s, Decider) and type(s).__name__ in ("vote", "best") for s in rest)

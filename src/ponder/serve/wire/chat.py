@@ -2,51 +2,57 @@
 
 from __future__ import annotations
 
-import json
-import time
-import uuid
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Request, Response
 
-from ponder.core.answer import Answer
-from ponder.core.language import Message, Sampling
 from ponder.serve.gateway import gateway_of
-from ponder.serve.job import Ask, Done, Job
+from ponder.serve.job import Ask
+from ponder.serve.wire.answering import reply
+from ponder.serve.wire.connection import read_json
+from ponder.serve.wire.described import described
+from ponder.serve.wire.fields import ChatBody, checked, messages_of, sampling_of, seed_of
+from ponder.serve.wire.passthrough import is_plain_upstream, pass_through
 
 router = APIRouter()
 
 
-@router.post("/v1/chat/completions", summary="Answer a chat")
-async def chat(request: Request) -> JSONResponse:
-    data = json.loads(await request.body())
-    own = data.get("ponder") or {}
+class ChatShape:
+    """Choices as messages."""
+
+    prefix, whole, piece = "chatcmpl", "chat.completion", "chat.completion.chunk"
+
+    def choice(self, index: int, text: str | None, finish: str, refusal: str | None) -> dict[str, Any]:
+        message = {"role": "assistant", "content": text, "refusal": refusal}
+        return {"index": index, "message": message, "finish_reason": finish, "logprobs": None}
+
+    def opening(self, index: int) -> dict[str, Any]:
+        return {"index": index, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}
+
+    def delta(self, index: int, text: str | None, finish: str | None, refusal: str | None) -> dict[str, Any]:
+        delta = {**({} if text is None else {"content": text}), **({} if refusal is None else {"refusal": refusal})}
+        return {"index": index, "delta": delta, "finish_reason": finish}
+
+
+@router.post("/v1/chat/completions", summary="Answer a chat", **described(ChatBody))
+async def chat(request: Request) -> Response:
+    gateway = gateway_of(request)
+    caller = gateway.identify(request)
+    raw, data = await read_json(request, gateway.config.server.max_body)
+    if is_plain_upstream(gateway, data):
+        return await pass_through(request, gateway, caller, "/chat/completions", raw, data)
+    body: ChatBody = checked(ChatBody, data)
+    own = body.ponder
+    target = gateway.engines.resolve(body.model, own.method if own else "")
     ask = Ask(
-        tuple(Message(m["role"], m["content"]) for m in data["messages"]),
-        data["model"],
-        own.get("method", ""),
-        own.get("budget", ""),
-        data.get("seed"),
-        Sampling(**{k: data[k] for k in ("temperature", "max_tokens", "top_p") if k in data}),
+        messages_of(body, target.pipeline),
+        body.model,
+        own.method if own else "",
+        own.budget if own else "",
+        seed_of(body),
+        sampling_of(body, target.pipeline),
+        n=body.n or 1,
+        reads=own.reads if own else "auto",
+        caller=caller.name,
     )
-    job = Job(ask, gateway_of(request))
-    return JSONResponse(reply_of(await job.answer(), job))
-
-
-def reply_of(done: Done, job: Job) -> dict[str, Any]:
-    answer = done.answer
-    message = {"role": "assistant", "content": answer.text}
-    return {
-        "id": f"chatcmpl-{uuid.uuid4().hex}",
-        "object": "chat.completion",
-        "created": int(time.time()),
-        "model": job.ask.model,
-        "choices": [{"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}],
-        "usage": usage_of(answer),
-    }
-
-
-def usage_of(answer: Answer) -> dict[str, Any]:
-    bill = answer.bill
-    return {"prompt_tokens": bill.tokens_in, "completion_tokens": bill.tokens_out, "total_tokens": bill.tokens}
+    return await reply(request, gateway, caller, body, ask, ChatShape())

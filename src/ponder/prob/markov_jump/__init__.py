@@ -1,0 +1,33 @@
+"""Continuous-time Markov chains: simulation, what follows from the rates, and fitting to sparse and noisy observations."""
+
+from ponder.prob.markov_jump.chain import (
+    checked_rates,
+    entropy_production,
+    flashing_ratchet,
+    hellinger,
+    mean_first_passage,
+    ratchet_parameters,
+    relaxation_times,
+    simulate,
+    stationary,
+    transition_matrix,
+)
+from ponder.prob.markov_jump.fitting import JumpFit, fit, log_likelihood
+from ponder.prob.markov_jump.panel import Panel
+
+__all__ = [
+    "JumpFit",
+    "Panel",
+    "checked_rates",
+    "entropy_production",
+    "fit",
+    "flashing_ratchet",
+    "hellinger",
+    "log_likelihood",
+    "mean_first_passage",
+    "ratchet_parameters",
+    "relaxation_times",
+    "simulate",
+    "stationary",
+    "transition_matrix",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, Protocol
 
@@ -55,7 +55,7 @@ async def reply(request: Request, gateway: Gateway, caller: Caller, body: Common
 
 async def _pieces(
     gateway: Gateway, caller: Caller, job: Job, prompt: str, head: dict[str, Any], shape: Shape, usage: bool
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     told = [""] * job.ask.n
 
     def chunk(*choices: dict[str, Any], **more: Any) -> bytes:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ponder.core.algebra import Stage
 from ponder.core.language import Message, Sampling
+from ponder.core.terms import Term
 from ponder.serve.errors import BadRequest
 from ponder.serve.job import terms_in
 
@@ -143,7 +145,7 @@ def sampling_of(body: Common, method: Stage | None) -> Sampling:
     said = {"temperature": body.temperature, "top_p": body.top_p, "top_k": body.top_k, "max_tokens": longest or body.max_tokens}
     given = {name: value for name, value in said.items() if value is not None}
     for term in terms_in(method):
-        for name in given.keys() & set(getattr(term, "__dataclass_fields__", ())) if isinstance(term, Stage) else ():
+        for name in given.keys() & _overrides(term):
             own = getattr(term, name)
             if own is not None and own != given[name]:
                 raise BadRequest(f"{term} sets {name}={own} itself, and the request says {given[name]}; leave one out", param=name)
@@ -160,6 +162,11 @@ def seed_of(body: Common) -> int | None:
     if own is not None and body.seed is not None and own != body.seed:
         raise BadRequest("seed and ponder.seed differ", param="seed")
     return body.seed if own is None else own
+
+
+def _overrides(term: Term) -> set[str]:
+    """The fields of a stage that are the run's unless it says otherwise; others of the same name mean something else."""
+    return {f.name for f in dataclasses.fields(term) if f.default is None} if isinstance(term, Stage) else set()  # pyright: ignore
 
 
 def _text(turn: Turn, i: int) -> str:

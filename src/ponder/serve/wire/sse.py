@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any, TypeVar
 
@@ -31,7 +31,7 @@ def comment(value: Any) -> bytes:
     return b": " + json.dumps(value, separators=(",", ":")).encode() + b"\n\n"
 
 
-async def paced(events: AsyncIterator[T], seconds: float) -> AsyncIterator[T | None]:
+async def paced(events: AsyncGenerator[T, None], seconds: float) -> AsyncGenerator[T | None, None]:
     """The events, and None after every so many seconds of silence."""
     upcoming = asyncio.ensure_future(anext(events))
     try:
@@ -62,7 +62,7 @@ class EventStream(Response):
         silence: seconds without a piece after which a comment line is sent.
     """
 
-    def __init__(self, pieces: AsyncIterator[bytes], silence: float) -> None:
+    def __init__(self, pieces: AsyncGenerator[bytes, None], silence: float) -> None:
         super().__init__(media_type="text/event-stream", headers={"cache-control": "no-store", "x-accel-buffering": "no"})
         del self.headers["content-length"]
         self._pieces, self._silence = pieces, silence
@@ -85,5 +85,5 @@ class EventStream(Response):
                 raise
             await send({"type": "http.response.body", "body": data(body_of(error)), "more_body": True})
         finally:
-            await self._pieces.aclose()  # pyright: ignore[reportAttributeAccessIssue]
+            await self._pieces.aclose()
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -79,8 +79,8 @@ class PastRuns:
         )
         found: list[Sample] = []
         for _, reply in self._read(name, query, scope, scope[:-1] + "\x20", MOST_SAMPLES):
-            for c in json.loads(reply).get("completions", ()):
-                found.append(Sample(c["text"], c["finish"], int(c.get("tokens") or len(c.get("token_ids") or ()))))
+            drawn = json.loads(reply).get("completions", ())
+            found += [Sample(c["text"], c["finish"], int(c.get("tokens") or len(c.get("token_ids") or ()))) for c in drawn]
         return found[:MOST_SAMPLES]
 
     def _read(self, name: str, query: str, *values: object) -> list[tuple[Any, ...]]:

@@ -23,6 +23,7 @@ from ponder.serve.errors import BadRequest, NotFound, Unauthorized, status_of
 from ponder.serve.forms import read_form, refuse_other_sites
 from ponder.serve.gateway import Gateway, gateway_of
 from ponder.serve.job import Ask, Done, Job, Progress, Token
+from ponder.serve.page import runs_routes
 from ponder.serve.page.events import Snapshots
 from ponder.serve.page.guard import COOKIE, caller_of, guarded
 from ponder.serve.page.pipeline_view import choices, describe
@@ -31,6 +32,7 @@ from ponder.serve.wire.connection import HungUp, Left, while_connected
 from ponder.serve.wire.sse import EventStream, data
 
 router = APIRouter(include_in_schema=False)
+router.include_router(runs_routes.router)
 _STATIC = Path(__file__).parent / "static"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".LICENSE": "text/plain"}
 LARGEST = 65_536

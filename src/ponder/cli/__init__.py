@@ -26,6 +26,7 @@ class Commands(click.Group):
         "tasks": "lists",
         "papers": "papers",
         "serve": "serve",
+        "digest": "digest",
         "keys": "keys",
     }
 

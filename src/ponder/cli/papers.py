@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -125,5 +126,6 @@ def _run(paper: Paper, quick: bool, seed: int, out: Path) -> Report:
     with progress_console().status(f"reproducing {paper.slug}"):
         report = paper.reproduce(quick, seed, folder)
     (folder / "report.html").write_text(report.to_html(), encoding="utf-8")
+    (folder / "report.json").write_text(json.dumps(report.to_dict(), indent=2), encoding="utf-8")
     record(report)
     return report

@@ -1,0 +1,92 @@
+"""The file that the feed and the digest share: what was seen of the catalog, and who gets the digest."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ponder.core.errors import PonderError
+from ponder.pull import home
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS seen (slug TEXT PRIMARY KEY, verdict TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS changes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, slug TEXT NOT NULL, kind TEXT NOT NULL,
+    verdict TEXT NOT NULL, before TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS subscribers (
+    id TEXT PRIMARY KEY, address TEXT NOT NULL UNIQUE, state TEXT NOT NULL, sent INTEGER NOT NULL DEFAULT 0,
+    asked REAL NOT NULL DEFAULT 0, due INTEGER NOT NULL DEFAULT 0, bounces INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS stopped (mark TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+
+
+class DigestStore:
+    """One SQLite file that only its owner may read, since it holds addresses. Safe for many threads and processes.
+
+    Args:
+        folder: by default `digest` in PONDER_HOME; made if it is not there.
+
+    Raises:
+        PonderError: the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or home() / "digest"
+        self._lock = threading.RLock()
+        with self._guarded():
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path = self.folder / "digest.sqlite"
+            path.touch(mode=0o600)
+            self._db = sqlite3.connect(path, timeout=60, check_same_thread=False, isolation_level=None)
+            self._db.row_factory = sqlite3.Row
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA secure_delete=ON")  # an address that was taken out is overwritten
+            self._db.executescript(_SCHEMA)
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that no other process writes beside."""
+        with self._lock, self._guarded():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+
+    def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
+        """What a query finds."""
+        with self._lock, self._guarded():
+            return self._db.execute(query, values).fetchall()
+
+    def secret(self) -> str:
+        """What links are signed with: made at the first call, kept beside the file."""
+        path = self.folder / "secret"
+        with self._lock, self._guarded():
+            try:
+                made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            except FileExistsError:
+                return path.read_text(encoding="ascii")
+            with os.fdopen(made, "w", encoding="ascii") as file:
+                file.write(secrets.token_hex(32))
+            return path.read_text(encoding="ascii")
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            raise PonderError(f"the digest's file in {self.folder} cannot be used: {error}") from error

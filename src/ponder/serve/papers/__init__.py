@@ -1,0 +1,1 @@
+"""The papers as pages: search, a page for each, running its reproduction, a feed of verdicts."""

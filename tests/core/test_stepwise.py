@@ -11,9 +11,9 @@ from tests.conftest import step_by_step
 from ponder.core.algebra import Proper
 from ponder.core.budget import Budget, Meter
 from ponder.core.context import Context, Trace
-from ponder.core.population import Population
+from ponder.core.population import Population, joined
 from ponder.core.problem import Candidate, Problem
-from ponder.core.stepwise import extend, joined, loop, rested, retraced, stacked, start
+from ponder.core.stepwise import extend, loop, rested, retraced, stacked, start
 from ponder.programs.reasoner import Reasoner
 
 

@@ -142,6 +142,7 @@ class Context:
         round: how often the innermost loop has run; what schedules go by.
         temper: what every log-factor of `weigh` is divided by; 1 but in a tempered chain.
         reference: the trajectory that conditional SMC keeps as particle 0, if any.
+        draws: the random generator for a root and a path; the laws of `ponder.prob` put one there that enumerates all draws.
     """
 
     problem: Problem
@@ -157,6 +158,7 @@ class Context:
     round: int = 0
     temper: float = 1.0
     reference: Reference | None = None
+    draws: Callable[[int, Sequence[Step]], np.random.Generator] = generator
     _calls: count[int] = field(default_factory=count, repr=False, compare=False)
 
     def at(self, *steps: Step) -> Context:
@@ -169,7 +171,7 @@ class Context:
 
     def rng(self, *steps: Step) -> np.random.Generator:
         """A random generator for this place; the same for every call with the same steps."""
-        return generator(self.root, (*self.path, *steps))
+        return self.draws(self.root, (*self.path, *steps))
 
     def model(self, name: str = "") -> tuple[str, LM]:
         """An engine by name (the first one for ""), with its name."""

@@ -22,10 +22,33 @@ def logsumexp(values: NDArray[np.float64]) -> float:
 
 
 def take(items: Sequence[T], indices: NDArray[np.intp]) -> Sequence[T]:
-    """Items at `indices`: one fancy index for arrays (leading axis), a tuple for other sequences."""
+    """Items at `indices`: one fancy index for arrays (leading axis), what a `Batch` does by itself, a tuple for other sequences."""
     if isinstance(items, np.ndarray):
         return cast(Any, items)[indices]
+    if isinstance(items, Batch):
+        return items.at(indices)
     return tuple(items[int(i)] for i in indices)
+
+
+def joined(first: Any, second: Any) -> Any:
+    """One sequence after another; arrays stay arrays, batches batches."""
+    if isinstance(second, np.ndarray):
+        return np.concatenate([first, cast(NDArray[Any], second)])
+    if isinstance(second, Batch):
+        return first.beside(second)
+    return (*first, *second)
+
+
+class Batch(Sequence[Any]):
+    """Items that are kept as arrays with a leading axis, and what they have in common (a clock, a history)."""
+
+    def at(self, indices: NDArray[np.intp]) -> Sequence[Any]:
+        """The items at `indices`, shape (m,)."""
+        raise NotImplementedError
+
+    def beside(self, other: Any) -> Sequence[Any]:
+        """These items, then those of another batch."""
+        raise NotImplementedError
 
 
 class Population(Generic[T]):
@@ -43,7 +66,7 @@ class Population(Generic[T]):
         InputError: for no items, a wrong shape, NaN or +inf.
     """
 
-    __slots__ = ("items", "log_weights")
+    __slots__ = ("_scaled", "items", "log_weights")
 
     items: Sequence[T]
     log_weights: LogWeights
@@ -58,11 +81,12 @@ class Population(Generic[T]):
             array = np.array(log_weights, dtype=np.float64)
         if array.shape != (n,):
             raise InputError(f"{n} items need log_weights of shape ({n},), not {array.shape}")
-        if np.isnan(array).any() or np.isposinf(array).any():
+        if not np.max(array) < np.inf:  # the largest of numbers of which one is NaN is NaN
             raise InputError("log_weights must be finite or -inf; NaN or +inf was given")
         array.setflags(write=False)
         object.__setattr__(self, "items", items)
         object.__setattr__(self, "log_weights", array)
+        object.__setattr__(self, "_scaled", None)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a Population is immutable; make a new one instead of setting {name!r}")
@@ -76,25 +100,33 @@ class Population(Generic[T]):
     @property
     def log_evidence(self) -> float:
         """Log of the total weight: the estimate of the target's normalising constant while all stages are proper."""
-        return logsumexp(self.log_weights)
+        top, raw = self._relative()
+        return top if np.isinf(top) else top + float(np.log(np.sum(raw)))
+
+    def _relative(self) -> tuple[float, NDArray[np.float64]]:
+        """The largest log-weight and all weights relative to it: one pass of exp, whatever is asked and how often."""
+        if self._scaled is None:
+            top = float(np.max(self.log_weights))
+            raw = np.zeros(len(self)) if np.isinf(top) else np.exp(self.log_weights - top)
+            object.__setattr__(self, "_scaled", (top, raw))
+        return cast(tuple[float, NDArray[np.float64]], self._scaled)
 
     @property
     def dead(self) -> bool:
         """True if every weight is zero: no candidate is possible."""
-        return bool(np.isneginf(self.log_weights).all())
+        return bool(np.max(self.log_weights) == -np.inf)
 
     @property
     def weights(self) -> NDArray[np.float64]:
         """Normalised weights, shape (n,); all zeros if the population is dead."""
-        if self.dead:
-            return np.zeros(len(self))
-        raw = np.exp(self.log_weights - np.max(self.log_weights))
-        return raw / raw.sum()
+        raw = self._relative()[1]
+        return raw if self.dead else raw / raw.sum()
 
     @property
     def ess(self) -> float:
         """Effective sample size, (sum w)^2 / sum w^2, in [1, n]; 0 if dead (Kong, Liu & Wong 1994)."""
-        return 0.0 if self.dead else float(1.0 / np.sum(self.weights**2))
+        raw = self._relative()[1]
+        return 0.0 if self.dead else float(raw.sum() ** 2 / np.dot(raw, raw))
 
     def reweight(self, log_factors: ArrayLike) -> Population[T]:
         """Multiply the weights by exp(log_factors), shape (n,); -inf stays -inf whatever the factor."""
@@ -114,7 +146,28 @@ class Population(Generic[T]):
             return self
         size = len(self) if n is None else n
         indices = scheme(self.weights, size, rng)
-        return Population(take(self.items, indices), np.full(size, self.log_evidence - np.log(size)))
+        return self.equal(take(self.items, indices))
+
+    def equal(self, items: Sequence[T]) -> Population[T]:
+        """Other items of equal weight, with the total of this population."""
+        level = self.log_evidence - np.log(len(items))
+        same = Population(items, np.full(len(items), level))
+        object.__setattr__(same, "_scaled", (level, np.full(len(items), 0.0 if np.isinf(level) else 1.0)))
+        return same
+
+    def grown(self, children: Sequence[T], log_factors: ArrayLike, width: int = 1) -> Population[T]:
+        """Each item replaced by `width` children, side by side, that share its weight and bring a factor each.
+
+        Args:
+            children: len(self) * width of them.
+            log_factors: their log-weight increments, shape (len(self) * width,).
+        """
+        shares = self.log_weights if width == 1 else np.repeat(self.log_weights - np.log(width), width)
+        return Population(children, shares + np.asarray(log_factors, dtype=np.float64))
+
+    def beside(self, other: Population[T]) -> Population[T]:
+        """These items and those of another part of the same population, weights as they are."""
+        return Population(joined(self.items, other.items), np.concatenate([self.log_weights, other.log_weights]))
 
     def at(self, indices: ArrayLike) -> Population[T]:
         """The items at `indices` with their weights as they are."""

@@ -1,4 +1,4 @@
-"""Growing a population step by step: start, extend, loop, split. The one loop that every search and every filter runs in.
+"""Growing a population step by step: start, extend, resample, loop, split. The one loop that every search and every filter runs in.
 
 Whatever can be started and extended (`ponder.core.context.Program`) runs here: a reasoner over a language model, whose states are
 candidates, and a state-space model, whose states are an array with a leading particle axis.
@@ -6,6 +6,7 @@ candidates, and a state-space model, whose states are an array with a leading pa
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, cast
@@ -15,8 +16,9 @@ import numpy as np
 from ponder.core.algebra import Pipeline, Proper, Stage
 from ponder.core.context import Context, Program
 from ponder.core.errors import BudgetExhausted, InputError
-from ponder.core.population import Population, take
+from ponder.core.population import Batch, Population, joined, take
 from ponder.core.problem import Candidate
+from ponder.core.resampling import Resampler, systematic
 from ponder.core.terms import Range, registered
 
 
@@ -31,9 +33,9 @@ class start(Proper):
             states = context.program.start(self.n, context)
             if context.reference is not None:
                 states = joined(stacked([context.program.retrace(context.reference.final, None)[0]], states), states[1:])
-            return Population(states, np.full(self.n, population.log_evidence - np.log(self.n)))
-        repeated = population.at(np.repeat(np.arange(len(population)), self.n))
-        return repeated.reweight(-np.log(self.n))
+            return population.equal(states)
+        parents = np.repeat(np.arange(len(population)), self.n)
+        return population.grown(take(population.items, parents), np.zeros(len(parents)), self.n)
 
 
 def _untouched(item: Any) -> bool:
@@ -49,15 +51,17 @@ class extend(Proper):
     def __call__(self, population: Population[Any], context: Context) -> Population[Any]:
         program = step_program(context)
         done = np.asarray(program.finished(population.items), dtype=bool)
-        open_ = np.flatnonzero(~done)
+        kept = context.reference is not None and not done[0]
+        if not done.any():
+            return population.grown(*_grown(population.items, self.width, context, kept), self.width)
+        open_, closed = np.flatnonzero(~done), np.flatnonzero(done)
         if not len(open_):
             return population
-        states = take(population.items, open_)
-        children, increments = _grown(states, self.width, context, kept=context.reference is not None and not done[0])
-        parents = np.concatenate([np.flatnonzero(done), np.repeat(open_, self.width)])
-        items = joined(rested(take(population.items, np.flatnonzero(done))), children)
-        share = np.concatenate([np.zeros(int(done.sum())), increments - np.log(self.width)])
-        return Population(items, population.log_weights[parents] + share).at(np.argsort(parents, kind="stable"))
+        growing, resting = population.at(open_), population.at(closed)
+        grown = growing.grown(*_grown(growing.items, self.width, context, kept), self.width)
+        resting = resting.grown(rested(resting.items), np.zeros(len(closed)))
+        parents = np.concatenate([closed, np.repeat(open_, self.width)])
+        return resting.beside(grown).at(np.argsort(parents, kind="stable"))
 
 
 def _grown(states: Sequence[Any], width: int, context: Context, kept: bool) -> tuple[Sequence[Any], np.ndarray[Any, Any]]:
@@ -92,7 +96,7 @@ def step_program(context: Context) -> Program:
 
 def rested(items: Sequence[Any]) -> Sequence[Any]:
     """Candidates that an extension passes by because they are finished; arrays as they are."""
-    if isinstance(items, np.ndarray):
+    if isinstance(items, np.ndarray | Batch):
         return items
     return tuple(replace(c, resting=True) if isinstance(c, Candidate) and not c.resting else c for c in items)
 
@@ -102,11 +106,20 @@ def stacked(items: Sequence[Any], like: Sequence[Any]) -> Sequence[Any]:
     return cast(Any, np.stack(items)) if isinstance(like, np.ndarray) else tuple(items)
 
 
-def joined(first: Any, second: Any) -> Any:
-    """One sequence after another; arrays stay arrays."""
-    if isinstance(second, np.ndarray):
-        return np.concatenate([first, cast(Any, second)])
-    return (*first, *second)
+@registered
+class resample(Proper):
+    """Draw n survivors in proportion to weight; afterwards all weigh the same and the total is kept."""
+
+    scheme: Annotated[Resampler, "how survivors are drawn"] = systematic()
+    ess: Annotated[float, Range(0, 1), "resample only when the effective share of the population falls below this"] = 1.0
+    n: Annotated[int | None, Range(1), "how many survivors; by default as many as there are"] = None
+
+    def __call__(self, population: Population[Any], context: Context) -> Population[Any]:
+        if population.dead or (self.ess < 1 and population.ess >= self.ess * len(population)):
+            return population
+        if context.reference is not None:
+            return context.reference.resample(population, context)
+        return population.resample(self.scheme, context.rng(), self.n)
 
 
 @registered
@@ -115,6 +128,7 @@ class loop(Stage):
 
     body: Stage
     limit: Annotated[int, Range(1), "the most rounds"] = 1000
+    all: Annotated[bool, "run all `limit` rounds, even if every candidate is finished: what moves finished ones asks for that"] = False
 
     @property
     def proper(self) -> bool:
@@ -123,7 +137,7 @@ class loop(Stage):
     def __call__(self, population: Population[Any], context: Context) -> Population[Any]:
         body = self.body if isinstance(self.body, Pipeline) else Pipeline((self.body,))  # a pipeline tells the trace of each round
         for round_ in range(self.limit):
-            if _all_finished(population, context) or population.dead:
+            if population.dead or (not self.all and _all_finished(population, context)):
                 return population
             try:
                 context.meter.allowance()
@@ -163,7 +177,4 @@ class split(Stage):
             except BudgetExhausted as end:
                 context.trace.note(f"{end}; part {i + 1} of {self.m} was left as it was")
             parts.append(part)
-        items = parts[0].items
-        for part in parts[1:]:
-            items = joined(items, part.items)
-        return Population(items, np.concatenate([part.log_weights for part in parts]))
+        return functools.reduce(lambda first, second: first.beside(second), parts)

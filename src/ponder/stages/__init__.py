@@ -1,7 +1,7 @@
 """The verbs: what can be done to a population of candidates. Importing this registers all of them."""
 
 from ponder.core.algebra import until
-from ponder.core.stepwise import extend, loop, split, start
+from ponder.core.stepwise import extend, loop, resample, split, start
 from ponder.stages.ab_mcts import ab_mcts
 from ponder.stages.accept import accepted
 from ponder.stages.conditions import confident, reached, settled
@@ -13,7 +13,7 @@ from ponder.stages.mcts import mcts
 from ponder.stages.revise import attempts, revise, winners
 from ponder.stages.sample import sample, write
 from ponder.stages.tempering import tempering
-from ponder.stages.weigh import merge, resample, rescore, weigh
+from ponder.stages.weigh import merge, rescore, weigh
 
 __all__ = [
     "ab_mcts",

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from ponder.core.algebra import Proper, Stage
 from ponder.core.context import Context
 from ponder.core.errors import InputError
-from ponder.core.population import Population, take
+from ponder.core.population import Population, joined, take
 from ponder.core.problem import Candidate
 from ponder.core.resampling import multinomial
 from ponder.core.schedules import Schedule
-from ponder.core.stepwise import extend, joined, loop, rested, retraced, stacked, start, step_program
+from ponder.core.stepwise import extend, loop, resample, rested, retraced, stacked, start, step_program
 from ponder.core.terms import Range, registered
-from ponder.stages.weigh import resample, weigh
+from ponder.stages.weigh import weigh
 
 Body = Annotated[Stage, "one step of the filter: extend(), then weigh(...), with resample(multinomial) before, between or after"]
 Ancestors = Annotated[bool, "redraw the ancestors of the kept trajectory, which then moves even where few particles survive"]
@@ -150,7 +150,7 @@ class Reference:
         n = len(population)
         first = self._ancestor(population, context) if self.body else 0
         chosen = np.array([first, *multinomial()(population.weights, n - 1, context.rng())], dtype=np.intp)
-        return Population(take(population.items, chosen), np.full(n, population.log_evidence - np.log(n)))
+        return population.equal(take(population.items, chosen))
 
     def _ancestor(self, population: Population[Any], context: Context) -> int:
         """The index of the new beginning (Lindsten, Jordan & Schoen 2014, eq. 3 and section 4.1)."""

@@ -1,4 +1,4 @@
-"""What is done to a population that is there: reweighting, rescoring, resampling, merging."""
+"""What is done to a population that is there: reweighting, rescoring, merging."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from ponder.core.algebra import Proper, Stage
 from ponder.core.context import Context
 from ponder.core.errors import PonderError
-from ponder.core.population import Population, take
+from ponder.core.population import Batch, Population, take
 from ponder.core.problem import Candidate
-from ponder.core.resampling import Resampler, systematic
 from ponder.core.schedules import Schedule
 from ponder.core.terms import Range, registered
 from ponder.scorers.base import Scorer
@@ -78,29 +77,13 @@ def scored(population: Population[Any], scorer: Scorer, context: Context) -> tup
         if given.shape != new.shape or np.isnan(given).any() or np.isposinf(given).any():
             raise PonderError(f"{scorer} must give {len(new)} log-weights below +inf without NaN; it gave {given!r:.200}")
         values[new] = given
-    if isinstance(items, np.ndarray):
+    if isinstance(items, np.ndarray | Batch):
         return values, population
     remembered = tuple(
         replace(c, scores={**c.scores, key: float(v)}) if isinstance(c, Candidate) and score is None else c
         for c, v, score in zip(items, values, known, strict=True)
     )
     return values, Population(remembered, population.log_weights)
-
-
-@registered
-class resample(Proper):
-    """Draw n survivors in proportion to weight; afterwards all weigh the same and the total is kept."""
-
-    scheme: Annotated[Resampler, "how survivors are drawn"] = systematic()
-    ess: Annotated[float, Range(0, 1), "resample only when the effective share of the population falls below this"] = 1.0
-    n: Annotated[int | None, Range(1), "how many survivors; by default as many as there are"] = None
-
-    def __call__(self, population: Population[Any], context: Context) -> Population[Any]:
-        if population.dead or (self.ess < 1 and population.ess >= self.ess * len(population)):
-            return population
-        if context.reference is not None:
-            return context.reference.resample(population, context)
-        return population.resample(self.scheme, context.rng(), self.n)
 
 
 @registered

@@ -9,6 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from ponder.serve.fair_queue import FairQueue, Place
 from ponder.serve.keys import KeyStore
 from ponder.serve.ledger import Ledger, Line
 from ponder.serve.limits import parse_limits
-from ponder.serve.quotas import Quotas
+from ponder.serve.quotas import Quotas, Reservation
 from ponder.serve.reload import Reloader
 
 
@@ -46,17 +47,17 @@ def test_quotas_hold_exactly_under_races_of_64_threads(unit: str) -> None:
 
     def ask(seed: int) -> float:
         rng, spent = random.Random(seed), 0.0
+        held: list[Reservation] = []
         gate.wait()
-        for _ in range(50):
-            tokens, money = rng.randrange(1, 20), rng.randrange(1, 20) / 64  # exact in binary
-            try:
-                held = quotas.reserve("ann", limits, tokens, money)
-            except QuotaExceeded:
-                continue
-            used = Bill(tokens_out=rng.randrange(tokens + 1), money=money / 2)
-            quotas.settle(held, used)
-            quotas.settle(held, used)  # the second time counts nothing
-            spent += {"requests": 1, "tokens": used.tokens, "money": used.money}[unit]
+        for left in reversed(range(50)):
+            with suppress(QuotaExceeded):
+                held.append(quotas.reserve("ann", limits, rng.randrange(1, 20), rng.randrange(1, 20) / 64))  # exact in binary
+            while len(held) > min(left, 3):  # several stay open while others ask
+                done = held.pop(rng.randrange(len(held)))
+                used = Bill(tokens_out=done.tokens - rng.randrange(2), money=done.money)
+                quotas.settle(done, used)
+                quotas.settle(done, used)  # the second time counts nothing
+                spent += {"requests": 1, "tokens": used.tokens, "money": used.money}[unit]
         return spent
 
     with ThreadPoolExecutor(64) as pool:

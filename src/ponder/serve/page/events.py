@@ -54,15 +54,24 @@ class Snapshots:
         }
 
     def done(self, answer: Answer, seed: int) -> dict[str, Any]:
-        """The end: the answer as `Answer.to_dict` has it without the stages, the seed, and the numbers of the nodes it stands on."""
+        """The end: the answer and its bill, the seed, and the numbers of the nodes it stands on."""
         self._growing.finish(answer)
-        facts = answer.to_dict()
-        del facts["steps"]
-        facts["text"] = _cut(facts["text"])
-        facts["shares"] = [[_cut(value, 200), _round(share)] for value, share in list(answer.shares.items())[:MOST_VALUES]]
-        winners = [node.number for node in self._growing.root.walk() if node.winner and node.number in self._told]
-        kept = [node.number for node in self._growing.root.walk() if not node.dropped and node.number in self._told]
-        return {**facts, "seed": seed, "winners": winners, "kept": kept, "bill_text": str(answer.bill)}
+        told = [node for node in self._growing.root.walk() if node.number in self._told]
+        return {
+            "value": None if answer.value is None else _cut(answer.value),
+            "text": _cut(answer.text),
+            "confidence": answer.confidence,
+            "abstained": answer.abstained,
+            "reason": answer.reason,
+            "shares": [[_cut(value, 200), _round(share)] for value, share in list(answer.shares.items())[:MOST_VALUES]],
+            "bill": answer.bill.to_dict(),
+            "bill_text": str(answer.bill),
+            "method": answer.method,
+            "notes": answer.trace.notes,
+            "seed": seed,
+            "winners": [node.number for node in told if node.winner],
+            "kept": [node.number for node in told if not node.dropped],
+        }
 
     def _tell(self, parent: Node, node: Node) -> bool:
         if parent.number not in self._told or len(self._told) > MOST_NODES:

@@ -129,7 +129,7 @@ def test_draining_finishes_what_was_accepted_and_refuses_what_is_new():
         live.gateway.admission.draining = True
         with httpx.Client() as other:
             refused = other.post(f"{live.v1}/chat/completions", json=body)
-            assert other.get(f"{live.url}/health").status_code == 503
+            assert other.get(f"{live.url}/ready").status_code == 503
         worker.join(10)
     assert refused.status_code == 503
     assert refused.headers["retry-after"] == "1"
@@ -172,7 +172,7 @@ def test_the_first_signal_drains_and_the_second_ends():
 
 
 SCHEMA = schemathesis.openapi.from_asgi("/openapi.json", create_app(engines=Engines({"scripted": Seen()}))).include(
-    path_regex="^/(v1|health)"
+    path_regex="^/(v1|health|ready)"
 )
 
 

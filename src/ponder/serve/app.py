@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -17,9 +17,14 @@ import ponder
 from ponder.core.errors import PonderError
 from ponder.serve import metrics
 from ponder.serve.config import Config
+from ponder.serve.digest.mail import read_server
+from ponder.serve.digest.room import DigestSettings
 from ponder.serve.engines import Engines
 from ponder.serve.errors import GatewayError, body_of, headers_of, status_of
 from ponder.serve.gateway import Gateway
+from ponder.serve.page import routes as page
+from ponder.serve.papers import routes as papers
+from ponder.serve.papers.room import PapersSettings
 from ponder.serve.reload import Reloader
 from ponder.serve.wire import chat, completions, embeddings, models
 
@@ -49,21 +54,37 @@ def create_app(config: Config | None = None, engines: Engines | None = None, pat
     app.state.gateway = gateway
     for room in (chat, completions, embeddings, models, metrics):
         app.include_router(room.router)
-    for name, wanted in (("page", config.pages.page), ("papers", config.pages.papers), ("digest", config.pages.papers)):
-        if wanted:
-            with suppress(ModuleNotFoundError):  # rooms that are not built yet
-                app.include_router(importlib.import_module(f"ponder.serve.{name}.routes").router)
+    if config.pages.page:
+        app.include_router(page.router)
+    if config.pages.papers:
+        app.state.papers_settings = _papers(config)
+        app.state.digest_settings = _digest(config)
+        app.include_router(papers.router)
     app.add_exception_handler(PonderError, _explained)
     app.add_exception_handler(HTTPException, _refused)
     if config.server.cors:
         app.add_middleware(CORSMiddleware, allow_origins=config.server.cors, allow_methods=["GET", "POST"], allow_headers=["*"])
 
-    @app.get("/health", summary="Whether the gateway takes requests")
+    @app.get("/health", summary="Whether the gateway runs")
     async def health() -> Any:
+        return JSONResponse({"status": "ok"})
+
+    @app.get("/ready", summary="Whether the gateway takes requests", responses={503: {"description": "It finishes what it accepted."}})
+    async def ready() -> Any:
         going = gateway.admission.draining
         return JSONResponse({"status": "draining" if going else "ok"}, 503 if going else 200)
 
     return app
+
+
+def _papers(config: Config) -> PapersSettings:
+    return PapersSettings(run=config.pages.reproduce and not config.keys.file, reports=config.pages.reports, encoder=config.pages.encoder)
+
+
+def _digest(config: Config) -> DigestSettings:
+    asked = config.digest
+    server = read_server(asked.smtp, asked.sender, os.environ.get("PONDER_SMTP_PASSWORD", "")) if asked.smtp else None
+    return DigestSettings(server, asked.url)
 
 
 async def _explained(request: Request, error: Exception) -> JSONResponse:

@@ -139,25 +139,20 @@ class Pages:
     page: bool = option(True, "Serve the page at /.")
     papers: bool = option(True, "Serve the papers at /papers.")
     runs: str = option("", "The folder of past runs that the page shows; the empty text shows none.")
+    reproduce: bool = option(True, "Offer a button that runs a paper's quick reproduction here; never offered where keys are asked for.")
+    reports: str = option("", "The folder of the papers' reports; the empty text is the folder reports of PONDER_HOME.")
+    encoder: str = option("", "The folder of a sentence encoder for searching papers by meaning; the empty text searches by words.")
 
 
 @dataclass(frozen=True)
 class Digest:
-    """The mail about new verdicts and entries."""
+    """The mail about new verdicts and entries. The mail server's password is read from PONDER_SMTP_PASSWORD."""
 
     url: str = option(
         "", "Where the gateway is reached from outside, for links in mail, as https://ponder.example.org; without it nobody can subscribe."
     )
-    file: str = option("", "The SQLite file with the subscribers.")
-    smtp: str = option("", "The mail server, as HOST:PORT.")
+    smtp: str = option("", "The mail server, as smtps://USER@HOST:PORT; without it nobody can subscribe.")
     sender: str = option("", "The address that mail comes from.")
-    secret_env: str = option("", "The environment variable that holds the secret which signs links.")
-    secret_file: str = option("", "The file that holds it.")
-
-    @property
-    def secret(self) -> str | None:
-        """The secret that signs links, read now; None where none is configured."""
-        return secret(self.secret_env, self.secret_file)
 
 
 def _models() -> dict[str, Model]:

@@ -7,11 +7,10 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from ponder.serve.gateway import gateway_of
-from ponder.serve.job import Ask
 from ponder.serve.wire.answering import reply
 from ponder.serve.wire.connection import read_json
 from ponder.serve.wire.described import described
-from ponder.serve.wire.fields import ChatBody, checked, messages_of, sampling_of, seed_of
+from ponder.serve.wire.fields import ChatBody, ask_of, checked, messages_of, method_of
 from ponder.serve.wire.passthrough import is_plain_upstream, pass_through
 
 router = APIRouter()
@@ -42,17 +41,6 @@ async def chat(request: Request) -> Response:
     if is_plain_upstream(gateway, data):
         return await pass_through(request, gateway, caller, "/chat/completions", raw, data)
     body: ChatBody = checked(ChatBody, data)
-    own = body.ponder
-    target = gateway.engines.resolve(body.model, own.method if own else "")
-    ask = Ask(
-        messages_of(body, target.pipeline),
-        body.model,
-        own.method if own else "",
-        own.budget if own else "",
-        seed_of(body),
-        sampling_of(body, target.pipeline),
-        n=body.n or 1,
-        reads=own.reads if own else "auto",
-        caller=caller.name,
-    )
+    method = gateway.engines.resolve(body.model, method_of(body)).pipeline
+    ask = ask_of(body, messages_of(body, method), method, caller.name)
     return await reply(request, gateway, caller, body, ask, ChatShape())

@@ -8,11 +8,10 @@ from fastapi import APIRouter, Request, Response
 
 from ponder.serve.errors import BadRequest
 from ponder.serve.gateway import gateway_of
-from ponder.serve.job import Ask
 from ponder.serve.wire.answering import reply
 from ponder.serve.wire.connection import read_json
 from ponder.serve.wire.described import described
-from ponder.serve.wire.fields import CompletionBody, checked, sampling_of, seed_of
+from ponder.serve.wire.fields import CompletionBody, ask_of, checked, method_of
 from ponder.serve.wire.passthrough import is_plain_upstream, pass_through
 
 router = APIRouter()
@@ -44,18 +43,5 @@ async def completions(request: Request) -> Response:
     prompt = body.prompt if isinstance(body.prompt, str) else "".join(body.prompt) if len(body.prompt) == 1 else None
     if prompt is None:
         raise BadRequest("prompt must be one text; send a request for each", param="prompt")
-    own = body.ponder
-    target = gateway.engines.resolve(body.model, own.method if own else "")
-    ask = Ask(
-        prompt,
-        body.model,
-        own.method if own else "",
-        own.budget if own else "",
-        seed_of(body),
-        sampling_of(body, target.pipeline),
-        n=body.n or 1,
-        raw=True,
-        reads=own.reads if own else "auto",
-        caller=caller.name,
-    )
-    return await reply(request, gateway, caller, body, ask, TextShape())
+    method = gateway.engines.resolve(body.model, method_of(body)).pipeline
+    return await reply(request, gateway, caller, body, ask_of(body, prompt, method, caller.name, raw=True), TextShape())

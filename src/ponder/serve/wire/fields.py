@@ -11,7 +11,7 @@ from ponder.core.algebra import Stage
 from ponder.core.language import Message, Sampling
 from ponder.core.terms import Term
 from ponder.serve.errors import BadRequest
-from ponder.serve.job import terms_in
+from ponder.serve.job import Ask, terms_in
 
 MAX_TOKENS = 1024
 """The longest completion where the caller does not say."""
@@ -118,6 +118,38 @@ def checked(kind: type[Any], data: dict[str, Any]) -> Any:
     if body.stream_options is not None and not body.stream:
         raise BadRequest("stream_options needs stream", param="stream_options")
     return body
+
+
+def method_of(body: Common) -> str:
+    """The method that the field `ponder` names; "" if it names none."""
+    return body.ponder.method if body.ponder else ""
+
+
+def ask_of(body: Common, question: str | tuple[Message, ...], method: Stage | None, caller: str, raw: bool = False) -> Ask:
+    """What a body asks for.
+
+    Args:
+        question: what its own kind of body asks.
+        method: the method that its model's name, or its field `ponder`, stands for.
+        caller: who asks.
+        raw: whether a text is continued as it stands.
+
+    Raises:
+        BadRequest: two fields say different things, or the method sets one itself.
+    """
+    own = body.ponder or Own.model_construct()
+    return Ask(
+        question,
+        body.model,
+        own.method,
+        own.budget,
+        seed_of(body),
+        sampling_of(body, method),
+        n=body.n or 1,
+        raw=raw,
+        reads=own.reads,
+        caller=caller,
+    )
 
 
 def messages_of(body: ChatBody, method: Stage | None) -> tuple[Message, ...]:

@@ -114,7 +114,7 @@ class Through(Response):
         assert isinstance(model, Model)
         longest = self._data.get("max_completion_tokens") or self._data.get("max_tokens") or self._gateway.config.caps.max_tokens
         bound = len(self._raw) + longest * (self._data.get("n") or 1) if isinstance(longest, int) else len(self._raw)
-        async with self._gateway.admission.admit(self._caller, tokens=bound, shrink=True, model=self._data["model"]) as ticket:
+        async with self._gateway.admission.admit(self._caller, tokens=bound, model=self._data["model"]) as ticket:
             response = await self._gateway.upstreams.open(model, self._path, self._raw, self._data)
             tail, pieces = b"", 0
             try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
+import typing
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +15,8 @@ from ponder.organisms.shelf import shelf
 from ponder.papers.catalog import WINGS
 from ponder.papers.catalog import papers as all_papers
 from ponder.programs.prompts import STYLES
+from ponder.serve.config import Config
+from ponder.serve.options import NAMES
 from ponder.tasks import names as task_names
 
 KINDS = {
@@ -28,7 +32,7 @@ KINDS = {
 
 def on_page_markdown(markdown: str, **kwargs: Any) -> str:
     """mkdocs calls this for every page: `<!-- names -->` is replaced by what `names` below gives, and so on."""
-    for fill in (names, papers, models, styles, tasks, organisms):
+    for fill in (names, papers, models, styles, tasks, organisms, options):
         mark = f"<!-- {fill.__name__} -->"
         if mark in markdown:
             markdown = markdown.replace(mark, fill())
@@ -91,3 +95,34 @@ def tasks() -> str:
 
 def styles() -> str:
     return "\n".join(["| style | is |", "|---|---|", *(f"| `{name}` | {about} |" for name, about in STYLES.items())])
+
+
+def options() -> str:
+    """A section a table of the gateway's configuration file, a row an option."""
+    hints = typing.get_type_hints(Config)
+    parts: list[str] = []
+    for field in dataclasses.fields(Config):
+        hint = hints[field.name]
+        many = typing.get_origin(hint) is dict
+        table = typing.get_args(hint)[1] if many else hint
+        kinds = typing.get_type_hints(table)
+        rows = [
+            f"| `{o.name}` | {_kind(kinds[o.name], o.metadata['least'])} | `{_toml(o.default)}` | {o.metadata['says']} |"
+            for o in dataclasses.fields(table)
+        ]
+        title = f"### `[{field.name}{'.NAME' if many else ''}]`"
+        parts.append("\n".join([title, "", field.metadata["says"], "", "| option | is | default | says |", "|---|---|---|---|", *rows]))
+    return "\n\n".join(parts)
+
+
+def _kind(hint: Any, least: float | None) -> str:
+    inside = typing.get_args(hint)
+    told = f"list of {NAMES[inside[0]]}s" if inside else NAMES[hint]
+    return told if least is None else f"{told}, at least {least:g}"
+
+
+def _toml(value: Any) -> str:
+    """A default as it stands in a TOML file."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else "[]" if value == () else str(value)

@@ -49,10 +49,10 @@ class MailServer:
     tries: int = 3
 
 
-def read_server(url: str, sender: str, password: str = "") -> MailServer:
+def read_server(url: str, sender: str = "", password: str = "") -> MailServer:
     """A server of smtps://USER@HOST:PORT (TLS), smtp://... (STARTTLS) or smtp-plain://... (neither); HOST:PORT is smtp://HOST:PORT.
 
-    On this machine's own addresses smtp:// needs no TLS.
+    On this machine's own addresses smtp:// needs no TLS. Without a sender, mail is from ponder@HOST.
 
     Raises:
         InputError: it is written otherwise, or holds a password, which all users of the machine could read.
@@ -68,7 +68,8 @@ def read_server(url: str, sender: str, password: str = "") -> MailServer:
         raise InputError("leave the password out of the mail server's address and put it into PONDER_SMTP_PASSWORD")
     plain = parts.scheme == "smtp-plain" or (parts.scheme == "smtp" and _is_local(parts.hostname))
     tls = "tls" if parts.scheme == "smtps" else "none" if plain else "starttls"
-    return MailServer(parts.hostname, port or PORTS[parts.scheme], tls, read_address(sender), parts.username or "", password)
+    sender = read_address(sender or f"ponder@{parts.hostname}")
+    return MailServer(parts.hostname, port or PORTS[parts.scheme], tls, sender, parts.username or "", password)
 
 
 def compose(server: MailServer, to: str, subject: str, text: str, html: str, unsubscribe: str = "") -> EmailMessage:

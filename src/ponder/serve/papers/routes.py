@@ -24,7 +24,8 @@ from ponder.serve.papers.reports import MEDIA, figure_path, read_report
 from ponder.serve.papers.room import PapersRoom, close_room, room_of
 from ponder.serve.papers.search import Hit
 
-_SCRIPT = Path(__file__).parent / "static" / "papers.js"
+_STATIC = Path(__file__).parent / "static"
+_TYPES = {"papers.js": "text/javascript", "papers.css": "text/css"}
 _ALONE = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox", "X-Content-Type-Options": "nosniff"}
 
 
@@ -59,9 +60,12 @@ def feed(request: Request) -> Response:
     return Response(atom(newest(room.store), room.site(request)), media_type="application/atom+xml")
 
 
-@router.get("/papers/static/papers.js")
-def script() -> FileResponse:
-    return FileResponse(_SCRIPT, media_type="text/javascript")
+@router.get("/papers/static/{name}")
+def static(name: str) -> FileResponse:
+    """The script and the style."""
+    if name not in _TYPES:
+        raise NotFound("there is no such file here")
+    return FileResponse(_STATIC / name, media_type=_TYPES[name], headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"})
 
 
 @router.get("/papers/{slug}")

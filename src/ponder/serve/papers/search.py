@@ -71,7 +71,7 @@ class Index:
         self._db.executemany(f"INSERT INTO papers VALUES ({', '.join('?' * len(_COLUMNS))})", rows)
 
     def search(self, text: str) -> tuple[Hit, ...]:
-        """The papers that hold all words of `text`, each perhaps not typed to its end; if none does, those that hold any.
+        """The papers that hold all words of `text`, each perhaps not typed to its end; if none does, those that hold any of the longer ones.
 
         The best match comes first. Up to `NEAR` papers that are near in meaning follow. A text without words finds nothing.
         """
@@ -79,8 +79,8 @@ class Index:
         if not words:
             return ()
         with self._lock:
-            quoted = [f'"{word}"*' for word in words]
-            found = self._matches(" ".join(quoted)) or self._matches(" OR ".join(quoted))
+            telling = [word for word in words if len(word) > 3] or words  # "to" begins a word of every paper
+            found = self._matches(_query(words, " ")) or self._matches(_query(telling, " OR "))
             return found + self._near(text[:LONGEST], {hit.slug for hit in found})
 
     def _matches(self, query: str) -> tuple[Hit, ...]:
@@ -99,6 +99,10 @@ class Index:
         cosines = self._vectors @ _unit(self._encoder.encode([text]))[0]
         nearest = [self._papers[i] for i in np.argsort(-cosines, kind="stable") if cosines[i] >= LEAST_COSINE]
         return tuple(Hit(p.slug, "meaning", p.title, p.claim) for p in nearest if p.slug not in found)[:NEAR]
+
+
+def _query(words: Sequence[str], joined: str) -> str:
+    return joined.join(f'"{word}"*' for word in words)
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,16 +47,28 @@ class Reader(Scripted):
         return [Scored((-1.0 - c.text.count("X"),)) for c in continuations]
 
 
+class Gone(Reader):
+    """A model that must not be asked again."""
+
+    def logprobs(self, continuations):
+        raise AssertionError
+
+    def generate(self, requests, sampling, allowance=None):
+        raise AssertionError
+
+
 def test_the_full_run_with_an_imitation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paper, "load", lambda name: Reader({"Yes": 0.4, "No": 0.4, "Hm": 0.2}))
     report = reproduce(quick=False, seed=0, out=tmp_path)
     auc, lost = report.checks[-2:]
-    assert "12 grammars" in auc.name
+    assert "12 of them" in auc.name
     assert not auc.passed
     assert not lost.passed, "what cannot be read does not count as lost"
     conditions = report.tables[-1]
     assert [row[0] for row in conditions.rows] == ["artificial-grammar", *paper.OTHERS]
-    assert [row[1] for row in conditions.rows] == [176, 24, 24, 24, 24]
+    assert [row[1] for row in conditions.rows] == [176, *[24] * 5]
+    monkeypatch.setattr(paper, "load", lambda name: Gone({"Yes": 1.0}))
+    assert reproduce(quick=False, seed=0, out=tmp_path).tables == report.tables, "a rerun replays what was kept"
     assert [f.name for f in report.figures] == ["accuracy.svg"]
 
 
@@ -85,14 +98,15 @@ def test_gates_of_implicit_knowledge() -> None:
     assert shares["verbal, thinking, unread as guesses"].value == shares["verbal, thinking"].value + 0.5 * found.cot.unread.mean()
     assert "20% that can be read" in str(grammar_checks(found)[1].measured)
     assert not grammar_checks(known(100.0))[0].passed
+    assert "no interval" in str(grammar_checks(replace(found, aurocs=[0.7]))[0].measured)
 
 
 def test_tables_tell_unread_answers_apart() -> None:
     found = known(0.3)
     assert len(readout_table(found).rows) == 7
     report = paired(found.direct, found.cot)
-    (row,) = condition_table({"artificial-grammar": report}).rows
-    assert row[6] == "0.00 / 0.80"
+    (row,) = condition_table({"artificial-grammar": report}, {"artificial-grammar": 0.5}).rows
+    assert row[7] == "0.00 / 0.80"
     assert report.delta_read is not None
     assert abs(report.delta_read[0].value) < 0.35
-    assert row[-1] == "direct"
+    assert row[-2:] == ("no", "direct"), "not above chance"

@@ -7,7 +7,7 @@ apart: as errors they would make thinking look worse than it is.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -104,6 +104,12 @@ def under(task: Task, lm: LM, condition: Condition, seed: int = 0) -> Outcomes:
         np.array([c.finish == "length" for c in replies]),
         np.array([c.tokens for c in replies]),
     )
+
+
+def joined(parts: Sequence[Outcomes]) -> Outcomes:
+    """Outcomes of parts of a task as those of the whole."""
+    arrays = (np.concatenate([getattr(p, name) for p in parts]) for name in ("correct", "unread", "cut", "tokens"))
+    return Outcomes(tuple(i for p in parts for i in p.ids), *arrays)
 
 
 def compare_conditions(task: Task, lm: LM, conditions: Mapping[str, Condition] | None = None, seed: int = 0) -> PairedReport:

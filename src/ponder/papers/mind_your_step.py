@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from ponder.bench.conditions import COT, DIRECT, Condition, Outcomes, PairedReport, ThinkGate, compare_conditions, paired, under
+from ponder.bench.conditions import COT, DIRECT, Condition, Outcomes, PairedReport, ThinkGate, compare_conditions, joined, paired, under
 from ponder.bench.ranking import auroc
 from ponder.bench.share_plot import shares_plot
 from ponder.bench.stats import Interval, bootstrap, wilson
+from ponder.core.language import LM
 from ponder.core.seeds import generator
 from ponder.lm.load import DEFAULT, load
-from ponder.papers.real_model import is_here, without_it
+from ponder.papers.real_model import is_here, kept_calls, without_it
 from ponder.papers.report import Check, Report, Table
 from ponder.tasks import Task
 from ponder.tasks import load as load_task
@@ -29,7 +31,10 @@ CLAIM = (
     "On some tasks where talking it through hurts people, chain of thought hurts models too: learning artificial grammars, recognising "
     "faces, classifying with exceptions. What a model shows without words it can lose when it has to say it."
 )
-OTHERS = ("vehicle-exceptions", "inconsistency", "tilted-glasses", "feature-preference")
+OTHERS = ("faces", "vehicle-exceptions", "inconsistency", "tilted-glasses", "feature-preference")
+GRAMMAR = "artificial-grammar"
+EACH = 24
+"""Items of each other task."""
 THINKING, GUESSED = "verbal, thinking", "verbal, thinking, unread as guesses"
 LEAST_AUC, LEAST_LOSS = 0.65, 0.10
 UNTESTED = (
@@ -56,7 +61,7 @@ class Grammars:
         task: the items.
         member: the truth.
         implicit, spaced, verbal, overlap: readouts: string likelihood, the same with spaces between letters, yes against no, share of known
-            letter pairs.
+            letter pairs. Those that were not asked for are None.
         aurocs: of the implicit readout within each grammar, those of the items and more.
         direct, cot: what was answered.
     """
@@ -64,22 +69,33 @@ class Grammars:
     task: Task
     member: np.ndarray
     implicit: np.ndarray
-    spaced: np.ndarray
-    verbal: np.ndarray
+    spaced: np.ndarray | None
+    verbal: np.ndarray | None
     overlap: np.ndarray
     direct: Outcomes
     cot: Outcomes
     aurocs: list[float]
+
+    @property
+    def readouts(self) -> dict[str, np.ndarray]:
+        """Readouts that were asked for, by name."""
+        named = {
+            "letter pairs, no model": self.overlap,
+            "implicit": self.implicit,
+            "implicit, letters spaced": self.spaced,
+            "verbal, yes against no": self.verbal,
+        }
+        return {name: readout for name, readout in named.items() if readout is not None}
 
 
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Exact checks of the tasks, and implicit against verbal knowledge of SmolLM2 if its file is here.
 
     Args:
-        quick: 2 grammars instead of 12 for the implicit readout, 1 instead of 4 for all others, shorter chains of thought, and none of
-            the other tasks.
+        quick: 1 grammar instead of 12 for the implicit readout and of 4 for all others, shorter chains of thought, neither spaced letters
+            nor yes against no, and none of the other tasks.
         seed: of tasks and draws.
-        out: a folder for the figure, accuracy by how it is asked; none is drawn without it.
+        out: a folder for the figure, accuracy by how it is asked, and in full runs for the model's calls, which a rerun replays.
     """
     began = time.perf_counter()
     checks = [passes_check(seed), glasses_check(seed)]
@@ -87,11 +103,14 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     figures: tuple[Path, ...] = ()
     untested = UNTESTED
     if not quick or is_here():
-        found = ask_grammars(*((2, 1, 96) if quick else (12, 4, COT.max_tokens)), seed)
+        lm = load(DEFAULT) if quick or out is None else kept_calls(load(DEFAULT), out / "calls")
+        found = ask_grammars(lm, *((1, 1, 64) if quick else (12, 4, COT.max_tokens)), seed, whole=not quick)
         checks += grammar_checks(found)
         others = () if quick else OTHERS
-        reports = {name: compare_conditions(load_task(name, limit=24, seed=seed), load(DEFAULT), seed=seed) for name in others}
-        tables += [readout_table(found), condition_table({"artificial-grammar": paired(found.direct, found.cot)} | reports)]
+        tasks = {name: load_task(name, limit=EACH, seed=seed) for name in others}
+        reports = {name: compare_conditions(task, lm, seed=seed) for name, task in tasks.items()}
+        chances = {name: task.guess for name, task in {GRAMMAR: found.task, **tasks}.items()}
+        tables += [readout_table(found), condition_table({GRAMMAR: paired(found.direct, found.cot)} | reports, chances)]
         if out is not None:
             shares = {name: [share] for name, share in accuracies(found).items()}
             title = f"Artificial grammars: what {DEFAULT} knows, and what it says"
@@ -135,22 +154,33 @@ def glasses_check(seed: int) -> Check:
     return Check("1000 pairs of glasses: largest difference of spill angles", worst, "below 1e-9", worst < 1e-9, False)
 
 
-def ask_grammars(grammars: int, asked: int, max_tokens: int, seed: int) -> Grammars:
-    """The implicit readout of the default model on so many grammars, and all else on the first `asked` of them."""
-    whole, lm = load_task(f"artificial-grammar:grammars={grammars}", seed=seed), load(DEFAULT)
+def ask_grammars(lm: LM, grammars: int, asked: int, max_tokens: int, seed: int, whole: bool = True) -> Grammars:
+    """The implicit readout of a model on so many grammars, and all else on the first `asked` of them, grammar by grammar.
+
+    Args:
+        whole: the readouts with spaced letters and of yes against no too.
+    """
+    every = load_task(f"artificial-grammar:grammars={grammars}", seed=seed)
     task = load_task(f"artificial-grammar:grammars={asked}", seed=seed)
-    readout = implicit(lm, whole.problems)
+    parts, thinking = split(task), Condition("cot", max_tokens)
+    readout = np.concatenate([implicit(lm, part.problems) for part in split(every)])
     return Grammars(
         task,
         members(task),
         readout[: len(task.problems)],
-        implicit(lm, task.problems, spaced=True),
-        verbal(lm, task.problems),
+        np.concatenate([implicit(lm, p.problems, spaced=True) for p in parts]) if whole else None,
+        np.concatenate([verbal(lm, p.problems) for p in parts]) if whole else None,
         overlaps(task),
-        under(task, lm, DIRECT, seed),
-        under(task, lm, Condition("cot", max_tokens), seed),
-        by_grammar(readout, whole),
+        joined([under(p, lm, DIRECT, seed) for p in parts]),
+        joined([under(p, lm, thinking, seed) for p in parts]),
+        by_grammar(readout, every),
     )
+
+
+def split(task: Task) -> list[Task]:
+    """A task of artificial grammars as one of each grammar."""
+    numbers = list(dict.fromkeys(p.data["grammar"] for p in task.problems))
+    return [replace(task, problems=tuple(p for p in task.problems if p.data["grammar"] == n)) for n in numbers]
 
 
 def members(task: Task) -> np.ndarray:
@@ -167,11 +197,7 @@ def accuracies(found: Grammars) -> dict[str, Interval]:
     """Accuracy by how the same strings are asked about; readouts are cut at the median of their grammar. Of thinking that cannot be read a
     guess is right half the time."""
     problems, member = found.task.problems, found.member
-    right = {
-        "letter pairs, no model": above_median(found.overlap, problems) == member,
-        "implicit": above_median(found.implicit, problems) == member,
-        "implicit, letters spaced": above_median(found.spaced, problems) == member,
-        "verbal, yes against no": above_median(found.verbal, problems) == member,
+    right = {name: above_median(readout, problems) == member for name, readout in found.readouts.items()} | {
         "verbal, direct": found.direct.correct,
         THINKING: found.cot.correct,
     }
@@ -191,10 +217,11 @@ def grammar_checks(found: Grammars) -> list[Check]:
     lost = shares["implicit"].value - shares[GUESSED].value
     read = ~found.cot.unread
     readable = f"{found.cot.correct[read].mean():.2f} over the {read.mean():.0%} that can be read" if read.any() else "none can be read"
+    spread = f"{bootstrap(found.aurocs)}, each {min(found.aurocs):.2f} to {max(found.aurocs):.2f}"
     return [
         Check(
-            f"{DEFAULT}: AUROC of the implicit readout, mean over {len(found.aurocs)} grammars",
-            f"{bootstrap(found.aurocs)}, each {min(found.aurocs):.2f} to {max(found.aurocs):.2f}",
+            f"{DEFAULT}: AUROC of the implicit readout, mean over grammars, {len(found.aurocs)} of them",
+            spread if len(found.aurocs) > 1 else f"{auc:.3f}, no interval from one grammar",
             "at least .65; .75 to .85 was foreseen",
             auc >= LEAST_AUC,
         ),
@@ -217,36 +244,36 @@ def baseline_check(seed: int) -> Check:
 def readout_table(found: Grammars) -> Table:
     """Every way to read the same knowledge."""
     shares = accuracies(found)
-    readouts = {
-        "letter pairs, no model": found.overlap,
-        "implicit": found.implicit,
-        "implicit, letters spaced": found.spaced,
-        "verbal, yes against no": found.verbal,
-    }
     rows = []
     for name, share in shares.items():
-        each = by_grammar(readouts[name], found.task) if name in readouts else []
+        each = by_grammar(found.readouts[name], found.task) if name in found.readouts else []
         rows.append((name, str(share), f"{np.mean(each):.3f} ({min(each):.2f} to {max(each):.2f})" if each else None))
     title = f"{DEFAULT} on {len({p.data['grammar'] for p in found.task.problems})} grammars x 44 strings"
     return Table(title, ("asked by", "accuracy", "AUROC, mean over grammars"), tuple(rows))
 
 
-def condition_table(reports: dict[str, PairedReport]) -> Table:
-    """Direct answers against thinking on the same items, and what a gate makes of it."""
+def condition_table(reports: Mapping[str, PairedReport], chances: Mapping[str, float]) -> Table:
+    """Direct answers against thinking on the same items, whether a drop could be seen at all, and what a gate makes of it.
+
+    A drop can be seen only where direct answers are better than guesses.
+    """
     gate = ThinkGate.fit(reports)
     rows = tuple(
         (
             name,
             r.n,
+            chances[name],
             *(str(a) for a in r.accuracy),
             str(r.delta),
             f"{r.p:.2g}",
             "{:.2f} / {:.2f}".format(*r.unread),
             f"{r.delta_read[0]} (n={r.delta_read[1]})" if r.delta_read else None,
             "{:.0f} / {:.0f}".format(*r.tokens),
+            "yes" if r.accuracy[0].low > chances[name] else "no",
             gate.decide(name),
         )
         for name, r in reports.items()
     )
-    columns = ("task", "n", "direct", "thinking", "delta", "McNemar p", "unread", "delta, both read", "tokens", "gate")
+    compared = ("direct", "thinking", "delta", "McNemar p", "unread", "delta, both read", "tokens", "above chance", "gate")
+    columns = ("task", "n", "chance", *compared)
     return Table(f"{DEFAULT}: direct answers against thinking, temperature 0", columns, rows)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+from ponder.bench.store import RunStore
 from ponder.core.errors import EngineError
 from ponder.core.language import LM
 from ponder.core.problem import Problem
 from ponder.front import ask
 from ponder.lm.load import DEFAULT
+from ponder.lm.recorded import Recorded
 from ponder.papers.rpc_paths import SampledPaths
 from ponder.pull import SOURCES
 from ponder.tasks import Task
@@ -22,6 +25,15 @@ def is_here() -> bool:
 def without_it(untested: str) -> str:
     """What a reproduction leaves untested where the default model is not here."""
     return f"{DEFAULT}, whose file is not here (`ponder pull {DEFAULT}` fetches it); {untested}"
+
+
+def kept_calls(lm: LM, folder: Path) -> LM:
+    """A model whose calls are kept in a folder as they return, so that a killed run goes on where it was, and a rerun replays.
+
+    Args:
+        folder: of a run store; delete it to ask anew.
+    """
+    return Recorded(lm, RunStore(folder))
 
 
 def draw_paths(task: Task, n: int, lm: LM, seed: int = 0, max_tokens: int = 24) -> list[SampledPaths]:

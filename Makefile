@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := out/demo
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test lint docs page clean
 
 .venv/demo: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv
@@ -35,6 +35,15 @@ lint: .venv/dev
 
 docs: .venv/dev
 	$(BIN)/mkdocs build --strict
+
+# The page's one front-end module, as published, with its licence; a test checks their hashes.
+LIT := lit-html@3.3.3
+VENDOR := src/ponder/serve/page/static/vendor
+page:
+	rm -rf build/page && mkdir -p build/page
+	cd build/page && npm pack --silent $(LIT) && tar xzf *.tgz
+	cp build/page/package/lit-html.js $(VENDOR)/lit-html.js
+	cp build/page/package/LICENSE $(VENDOR)/lit-html.LICENSE
 
 clean:
 	rm -rf .venv site out build dist

@@ -175,6 +175,7 @@ class until(Stage):
                 context.trace.note(f"{end} after {run} runs of {self.stage}")
                 return pooled
             pooled = fresh if pooled is None else pooled.union(fresh)
+            context.trace.add(str(self), pooled, context.meter.bill.tokens, run)
             if self.condition(pooled, context.at("condition", run).in_round(run)):
                 return pooled
         return pooled if pooled is not None else population

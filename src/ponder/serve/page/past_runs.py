@@ -11,6 +11,7 @@ from typing import Any
 
 from ponder.bench.store import Key
 from ponder.bench.summary import Row, summarise
+from ponder.core.budget import Budget
 from ponder.core.errors import PonderError
 from ponder.serve.errors import NotFound
 
@@ -25,6 +26,15 @@ class PastRun:
     name: str
     settings: dict[str, Any]
     rows: list[Row]
+
+    @property
+    def about(self) -> str:
+        """The settings that a reader looks for first."""
+        models = ", ".join(self.settings.get("models", {}).values())
+        sampling = self.settings.get("sampling", {})
+        budget = Budget(**self.settings.get("budget", {}))
+        facts = [f"{name.replace('_', ' ')} {sampling[name]}" for name in ("temperature", "max_tokens") if name in sampling]
+        return " · ".join([models, *facts, f"budget {budget}"])
 
 
 @dataclass(frozen=True)

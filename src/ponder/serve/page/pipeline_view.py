@@ -53,7 +53,7 @@ def _choice(name: str, judges: bool) -> Choice:
     given: dict[str, Any] = {a.name: SAMPLES for a in arguments(maker) if a.required}
     if not judges:
         given |= {a.name: likelihood() for a in arguments(maker) if isinstance(a.default, Scorer) and str(a.default).startswith("prm")}
-    family = inspect.unwrap(maker).__module__.rpartition(".")[2]
+    family: str = inspect.unwrap(maker).__module__.rpartition(".")[2]
     return Choice(name, str(maker(**given)), _first_line(maker), FAMILIES.get(family, family))
 
 

@@ -76,7 +76,7 @@ export function view(search, draw) {
     <h2 class="by"><code>${search.method}</code></h2>
     ${head(search)}
     ${last ? html`<dl class="figures">${figure("candidates", last.size)}${figure("ess", last.ess?.toFixed(1) ?? "0")}${figure("tokens", last.tokens.toLocaleString("en"))}
-      ${figure("round", last.round + 1)}${figure("budget", search.budget)}</dl>` : nothing}
+      ${search.over ? nothing : html`${figure("round", last.round + 1)}${figure("budget", search.budget)}`}</dl>` : nothing}
     ${search.shares.length ? html`<h3>${search.over ? "Shares" : "Votes so far"}</h3><ul class="shares">${search.shares.map(share)}</ul>` : nothing}
     ${search.answer?.notes.length ? html`<ul class="notes">${search.answer.notes.map((n) => html`<li>${n}</li>`)}</ul>` : nothing}
     ${search.nodes.size > 1 ? html`<h3>The population</h3>${tree(search, draw)}` : nothing}
@@ -101,17 +101,25 @@ const share = ([value, part]) => html`<li><span class="name">${value}</span>
   <meter min="0" max="1" .value=${part} aria-label="share of ${value.slice(0, 40)}"></meter><span class="num">${Math.round(part * 100)}%</span></li>`;
 
 function stages(search) {
-  return html`<details><summary>${search.steps.length} stage${search.steps.length > 1 ? "s" : ""} so far</summary><ol class="stages">
+  return html`<details><summary>${search.steps.length} stage${search.steps.length > 1 ? "s" : ""}${search.over ? "" : " so far"}</summary><ol class="stages">
     ${search.steps.slice(-200).map((s) => html`<li><code>${s.stage}</code> <span class="num">round ${s.round + 1}: ${s.size} candidates, ess ${s.ess?.toFixed(1) ?? 0},
       ${s.tokens.toLocaleString("en")} tokens${s.dropped.length ? `, ${s.dropped.length} dropped` : ""}</span>${s.note ? html`<br><span class="num">${s.note}</span>` : nothing}</li>`)}
   </ol></details>`;
 }
 
 function candidates(search) {
-  const list = [...search.nodes.values()].filter((n) => n.number && !n.children.length).sort((a, b) => (a.dropped ? 1 : 0) - (b.dropped ? 1 : 0) || b.share - a.share);
-  return html`<details ?open=${search.over}><summary>${list.length} candidate${list.length > 1 ? "s" : ""}, heaviest first</summary><ol class="candidates">
-    ${list.slice(0, MOST).map((n) => html`<li class=${n.dropped ? "dropped" : ""}><p class="facts"><b>${n.value ?? (n.finished ? "no answer" : "unfinished")}</b>
-      <span class="num">${n.dropped ? `dropped by ${n.dropped}` : `weight ${n.share.toFixed(3)}`}</span></p><p class="text">${search.whole(n)}</p></li>`)}
+  const families = new Map(); // equal texts are listed once, with their weight together
+  for (const node of search.nodes.values()) {
+    if (!node.number || node.children.length) continue;
+    const text = search.whole(node);
+    const key = (node.dropped ? "-" : "+") + text;
+    const known = families.get(key) ?? { ...node, text, share: 0, drawn: 0 };
+    families.set(key, { ...known, share: known.share + node.share, drawn: known.drawn + 1 });
+  }
+  const list = [...families.values()].sort((a, b) => (a.dropped ? 1 : 0) - (b.dropped ? 1 : 0) || b.share - a.share);
+  return html`<details ?open=${search.over}><summary>${list.length} different candidate${list.length > 1 ? "s" : ""}, heaviest first</summary><ol class="candidates">
+    ${list.slice(0, MOST).map((n) => html`<li class=${n.dropped ? "dropped" : ""}><p class="facts"><b>${n.value?.slice(0, 60) ?? (n.finished ? "no answer" : "unfinished")}</b>
+      <span class="num">${n.dropped ? `dropped by ${n.dropped}` : `weight ${n.share.toFixed(3)}`}${n.drawn > 1 ? `, drawn ${n.drawn} times` : ""}</span></p><p class="text">${n.text}</p></li>`)}
   </ol>${list.length > MOST ? html`<p class="hint">${list.length - MOST} lighter ones are not listed.</p>` : nothing}
   ${search.untold ? html`<p class="hint">${search.untold} further steps were not sent to this page.</p>` : nothing}</details>`;
 }

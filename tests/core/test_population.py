@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ponder.core.errors import InputError
-from ponder.core.population import Population, logsumexp
+from ponder.core.population import Batch, Population, logsumexp
 from ponder.core.resampling import multinomial, residual, stratified, systematic
 
 log_weight = st.one_of(st.just(-math.inf), st.floats(-700, 700))
@@ -114,6 +115,54 @@ def test_arrays_stay_arrays_and_means_are_vectorised() -> None:
     assert drawn.items.shape == (8, 3)
     assert population.mean(lambda row: row[0]) == pytest.approx(6.0)
     assert population.top(2).items.tolist() == [[9, 10, 11], [6, 7, 8]]
+
+
+class Clocked(Batch):
+    """Numbers that have a time in common."""
+
+    def __init__(self, values: list[int], time: int) -> None:
+        self.values, self.time = np.array(values), time
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.values[index]
+
+    def at(self, indices: Any) -> Clocked:
+        return Clocked(self.values[indices].tolist(), self.time)
+
+    def beside(self, other: Clocked) -> Clocked:
+        return Clocked([*self.values, *other.values], self.time)
+
+
+def test_batches_stay_batches_with_what_they_have_in_common() -> None:
+    population = Population(Clocked([5, 6, 7], 4), np.log([0.5, 0.3, 0.2]))
+    for taken, values in (
+        (population.at([2, 0]), [7, 5]),
+        (population.beside(population.at([1])), [5, 6, 7, 6]),
+        (population.top(2), [5, 6]),
+        (population.merge(lambda v: v > 5), [5, 6]),
+    ):
+        assert isinstance(taken.items, Clocked)
+        assert (taken.items.values.tolist(), taken.items.time) == (values, 4)
+    assert population.resample(systematic(), np.random.default_rng(0), 20).items.time == 4
+
+
+def test_parts_beside_each_other_keep_their_weights() -> None:
+    whole = Population((1, 2), np.log([0.5, 1.0])).beside(Population((3,), np.log([2.0])))
+    assert whole.items == (1, 2, 3)
+    assert np.exp(whole.log_weights) == pytest.approx([0.5, 1, 2])
+
+
+def test_equals_share_the_total_and_children_their_parents_weight() -> None:
+    parents = Population((1, 2), np.log([0.5, 1.5]))
+    level = parents.equal(("a", "b", "c", "d"))
+    assert np.exp(level.log_weights) == pytest.approx([0.5] * 4)
+    assert (level.log_evidence, level.ess) == (pytest.approx(math.log(2)), 4)
+    children = parents.grown((10, 11, 20, 21), np.log([1, 3, 1, 0.5]), width=2)
+    assert np.exp(children.log_weights) == pytest.approx([0.25, 0.75, 0.75, 0.375])
+    assert Population((1,), [-math.inf]).equal(("a", "b")).dead
 
 
 def test_bad_populations_are_refused() -> None:

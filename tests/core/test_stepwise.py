@@ -137,6 +137,25 @@ def test_a_loop_does_nothing_to_what_is_finished_or_dead() -> None:
     assert loop(extend())(dead, counting()) is dead
 
 
+def test_a_loop_that_is_told_to_runs_all_its_rounds() -> None:
+    finished = Population(np.array([3.0, 4.0]))
+    place = counting()
+    assert loop(_rounds(), limit=2, all=True)(finished, place).items.tolist() == [3, 4]
+    assert place.trace.notes == ["round 0 at (0, 0)", "round 1 at (1, 0)"]
+
+
+def test_a_context_can_bring_its_own_draws() -> None:
+    asked: list[Any] = []
+
+    def draws(root: int, path: Any) -> np.random.Generator:
+        asked.append((root, tuple(path)))
+        return np.random.default_rng(5)
+
+    place = Context(Problem("?"), root=7, draws=draws).at("inside")
+    assert place.rng("here").random() == np.random.default_rng(5).random()
+    assert asked == [(7, ("inside", "here"))]
+
+
 def test_a_loop_ends_with_the_budget_and_says_where() -> None:
     place = counting(meter=Meter(Budget(calls=0)), trace=Trace())
     begun = Population(np.zeros(2))

@@ -124,8 +124,7 @@ def test_a_filter_that_forgets_the_total_is_caught():
     method = start(2) | loop(extend() | forgetful(multinomial()))
     found = meaning(SOFT, method)
     assert float(found[True] / sum(found.values())) == pytest.approx(0.23808, abs=5e-5)
-    with pytest.raises(AssertionError):
-        assert_preserves(method, SOFT)
+    assert found != meaning(SOFT)
 
 
 weights = st.sampled_from([F(0), F(1, 3), F(1, 2), F(1), F(2)])
@@ -151,7 +150,7 @@ def built(node):
 
 
 @given(tree, st.sampled_from([multinomial(), stratified(), systematic(), residual()]), st.sampled_from([1.0, 0.7]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_random_programs_are_preserved(node, scheme, ess):
     program = built(node)
     assert_preserves(start(2) | loop(extend() | resample(scheme, ess=ess)), program)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -122,3 +123,10 @@ def test_a_search_that_is_stopped_in_the_middle_answers_from_what_there_is() -> 
     )
     assert answer.value == "54"
     assert any("stopped by the user" in note for note in answer.trace.notes)
+
+
+def test_an_answer_whose_trace_keeps_populations_is_plain_json():
+    answer = ponder.ask("?", method="start(4) | loop(extend()) | vote()", model=step_by_step({"a b": 1.0}), trace=Trace(keep=True))
+    steps = json.loads(json.dumps(answer.to_dict()))["steps"]
+    assert [s["stage"] for s in steps] == [s.stage for s in answer.trace.steps]
+    assert all(s["size"] == 4 for s in steps if s["stage"].startswith("start"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,8 +59,15 @@ class Answer:
             "method": self.method,
             "notes": self.trace.notes,
             "steps": [
-                {k: (None if isinstance(v, float) and not math.isfinite(v) else v) for k, v in dataclasses.asdict(s).items()}
-                for s in self.trace.steps
+                {
+                    "stage": step.stage,
+                    "size": step.size,
+                    "ess": step.ess,
+                    "log_evidence": step.log_evidence if math.isfinite(step.log_evidence) else None,
+                    "tokens": step.tokens,
+                    "round": step.round,
+                }
+                for step in self.trace.steps
             ],
         }
 

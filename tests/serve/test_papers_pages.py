@@ -23,10 +23,11 @@ from ponder.papers.report import Check, Report
 from ponder.serve.app import _explained
 from ponder.serve.papers.encoder import load_encoder
 from ponder.serve.papers.entries import entries, names_of, only
+from ponder.serve.papers.render import render_text
 from ponder.serve.papers.room import PapersSettings, room_of
 from ponder.serve.papers.routes import router
 from ponder.serve.papers.runs import QueueFull, Runs
-from ponder.serve.papers.search import BEGIN, END, Index
+from ponder.serve.papers.search import BEGIN, END, Hit, Index
 
 ATOM = {"a": "http://www.w3.org/2005/Atom"}
 
@@ -97,6 +98,12 @@ def test_pages_work_without_a_script_and_run_none_inline(client: TestClient):
 
 def test_what_is_asked_is_escaped(client: TestClient):
     assert "<img" not in client.get("/papers", params={"q": '"><img src=x>', "wing": "<img>"}).text
+
+
+def test_marks_stand_in_escaped_text():
+    page = render_text("_results.html", rows=[(entries()[0], Hit("rpc", "words", f"{BEGIN}<b>{END}", "<i>"))])
+    assert "<mark>&lt;b&gt;</mark>" in page
+    assert "<i>" not in page
 
 
 # --- search ---

@@ -46,8 +46,7 @@ class DigestStore:
             path.touch(mode=0o600)
             self._db = sqlite3.connect(path, timeout=60, check_same_thread=False, isolation_level=None)
             self._db.row_factory = sqlite3.Row
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA secure_delete=ON")  # an address that was taken out is overwritten
+            self._db.execute("PRAGMA secure_delete=ON")  # a deleted address is overwritten; a write-ahead log would keep it
             self._db.executescript(_SCHEMA)
 
     @contextmanager

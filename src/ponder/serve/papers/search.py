@@ -71,7 +71,7 @@ class Index:
         self._db.executemany(f"INSERT INTO papers VALUES ({', '.join('?' * len(_COLUMNS))})", rows)
 
     def search(self, text: str) -> tuple[Hit, ...]:
-        """The papers that hold all words of `text`, each perhaps not typed to its end; if none does, those that hold any of the longer ones.
+        """The papers that hold all words of `text`, each perhaps not typed to its end; if none does, those with any of the longer ones.
 
         The best match comes first. Up to `NEAR` papers that are near in meaning follow. A text without words finds nothing.
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -41,21 +42,22 @@ class GatewayProcess:
     Args:
         folder: where its files go; the ledger is `ledger.sqlite` there.
         models: the configuration's tables of models and whatever else it needs, in TOML.
-        environment: further environment variables.
     """
 
-    def __init__(self, folder: Path, models: str = f'[models.scripted]\nengine = "{SCRIPT}"\n', **environment: str) -> None:
-        self.port, self.ledger, self.file, self._environment = free_port(), folder / "ledger.sqlite", folder / "gateway.toml", environment
+    def __init__(self, folder: Path, models: str = f'[models.scripted]\nengine = "{SCRIPT}"\n') -> None:
+        self.port, self.ledger, self.file = free_port(), folder / "ledger.sqlite", folder / "gateway.toml"
         self.configure(models)
 
     def configure(self, models: str) -> None:
-        """Write the file; a gateway that runs reads it again within seconds."""
+        """Write the file at one stroke; a gateway that runs reads it again within seconds."""
         own = f'[server]\nport = {self.port}\n[ledger]\nfile = "{self.ledger}"\n'
-        self.file.write_text(own + models, encoding="utf-8")
+        fresh = self.file.with_suffix(".new")
+        fresh.write_text(own + models, encoding="utf-8")
+        fresh.replace(self.file)
 
     def __enter__(self) -> GatewayProcess:
         command = [sys.executable, "-c", "from ponder.cli import main; main()", "serve", "--config", str(self.file)]
-        self.process = subprocess.Popen(command, env={**os.environ, **self._environment}, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         end = time.monotonic() + 60
         while time.monotonic() < end and self.process.poll() is None:
             try:
@@ -68,10 +70,13 @@ class GatewayProcess:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
     def stop(self, patience: float = 60.0) -> int | None:
         """SIGTERM, and the exit status; None where it had to be killed."""
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+            self.signal(signal.SIGTERM)
         try:
             return self.process.wait(patience)
         except subprocess.TimeoutExpired:
@@ -119,6 +124,11 @@ class Client:
         self.connection.request("POST", "/v1/chat/completions", body, {"content-type": "application/json"})
         reply = self.connection.getresponse()
         return reply.status, json.loads(reply.read())
+
+    @property
+    def left(self) -> bool:
+        """Whether the server has closed the connection since the last reply."""
+        return bool(select.select([self.connection.sock], [], [], 0)[0]) if self.connection.sock else True
 
     def close(self) -> None:
         self.connection.close()

@@ -102,7 +102,7 @@ def test_every_help_text_has_an_example() -> None:
     for name in Commands.homes:
         help_text = ponder(name, "--help").stdout
         assert f"ponder {name}" in help_text, name
-        assert "--json" in help_text
+        assert "--json" in help_text or name == "serve", name  # a server prints no table
     for pair in (("methods", "show"), ("tasks", "show"), ("papers", "show"), ("papers", "run"), ("papers", "check")):
         assert f"ponder {' '.join(pair)}" in ponder(*pair, "--help").stdout
 

@@ -25,7 +25,7 @@ def keys() -> None:
 
     \b
     ponder keys add ann --limits "60 requests per minute, 1M tokens per day" --file keys.sqlite
-    ponder keys list --file keys.sqlite
+    ponder keys list --file keys.sqlite --json
     ponder keys revoke ann --file keys.sqlite
 
     Only hashes are kept: a key is shown once, when it is made. Changes count at once, without a restart.

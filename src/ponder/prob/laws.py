@@ -1,6 +1,7 @@
 """Laws of inference algorithms, as checks that can fail: the measure an algorithm stands for is enumerated and compared as Fractions.
 
-The law of Scibior et al. 2017 (arXiv 1711.03219): a transformation is valid if the (unnormalised) measure stays what it was.
+The law of Scibior et al. 2017 (arXiv 1711.03219): a transformation is valid if the (unnormalised) measure stays what it was. Where a
+program is continuous and cannot be enumerated, `sbc` and `one_step` test samplers and kernels statistically.
 """
 
 from __future__ import annotations
@@ -10,10 +11,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ponder.core.algebra import Stage
 from ponder.core.context import Context
 from ponder.core.context import Trace as ContextTrace
+from ponder.core.errors import InputError, need
 from ponder.core.problem import Problem
+from ponder.core.seeds import generator
 from ponder.core.stepwise import extend, loop, start
 from ponder.prob.exact import Enumerator, ExactPopulation, enumerate_runs, linear, measure
 from ponder.prob.kernels import Kernel
@@ -109,3 +115,85 @@ def balance_defect(kernel: Kernel, program: Program, base: int | None = None) ->
     """The largest |pi(x) P(x, y) - pi(y) P(y, x)|, normalised: zero is detailed balance."""
     target, flow = kernel_matrix(kernel, program, base)
     return max(abs(mass - flow.get((y, x), Fraction(0))) for (x, y), mass in flow.items()) / sum(target.values())
+
+
+@dataclass(frozen=True)
+class Joint:
+    """A model of one number and its data, for the statistical tests.
+
+    Attributes:
+        prior: prior(rng) draws theta.
+        data: data(theta, rng) draws y.
+        log_likelihood: log p(y | theta) of (theta, y).
+    """
+
+    prior: Callable[[np.random.Generator], float]
+    data: Callable[[float, np.random.Generator], Any]
+    log_likelihood: Callable[[float, Any], float]
+
+
+def sbc(
+    joint: Joint,
+    sampler: Callable[[Any, int, np.random.Generator], Any],
+    n_sims: int = 1000,
+    n_draws: int = 99,
+    bins: int = 20,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Simulation-based calibration: ranks of the true theta among posterior draws are uniform (Talts et al. 2018, arXiv 1804.06788).
+
+    Args:
+        sampler: sampler(y, n_draws, rng) gives draws of theta given y, shape (n_draws,), nearly independent.
+        bins: of the ranks 0..n_draws; divides n_draws + 1.
+
+    Returns:
+        p-values of chi-squared tests for the ranks of "theta" and of its "log-likelihood". A sampler that returns the prior passes the
+        first and fails the second.
+
+    Raises:
+        InputError: if the bins do not divide the ranks, or fewer than 5 simulations fall in a bin on average.
+    """
+    if n_draws < 1 or bins < 2 or (n_draws + 1) % bins or n_sims < 5 * bins:
+        raise InputError(f"bins={bins} must divide n_draws+1={n_draws + 1}, and n_sims={n_sims} be at least 5 a bin")
+    stats, rng = need("scipy.stats", "prob"), generator(seed, ("sbc",))
+    ranks: dict[str, list[int]] = {"theta": [], "log-likelihood": []}
+    for _ in range(n_sims):
+        theta = joint.prior(rng)
+        y = joint.data(theta, rng)
+        draws = np.asarray(sampler(y, n_draws, rng), dtype=np.float64)
+        if draws.shape != (n_draws,):
+            raise InputError(f"the sampler was asked for {n_draws} draws and gave an array of shape {draws.shape}")
+        likelihoods = np.array([joint.log_likelihood(float(t), y) for t in draws])
+        ranks["theta"].append(_rank(theta, draws, rng))
+        ranks["log-likelihood"].append(_rank(joint.log_likelihood(theta, y), likelihoods, rng))
+    width = (n_draws + 1) // bins
+    return {name: float(stats.chisquare(np.bincount(np.array(r) // width, minlength=bins)).pvalue) for name, r in ranks.items()}
+
+
+def _rank(value: float, draws: NDArray[np.float64], rng: np.random.Generator) -> int:
+    """How many draws lie below; a tie is broken by chance."""
+    return int(np.sum(draws < value) + rng.integers(np.sum(draws == value) + 1))
+
+
+def one_step(
+    joint: Joint, kernel: Callable[[float, Any, np.random.Generator], float], n_sims: int = 2000, seed: int = 0
+) -> dict[str, float]:
+    """One move from a draw of the joint law leaves theta and its log-likelihood distributed as they were.
+
+    Half of the simulations are moved and compared with the other half, so that the samples are independent.
+
+    Args:
+        kernel: kernel(theta, y, rng) gives the next theta.
+
+    Returns:
+        p-values of two-sample Kolmogorov-Smirnov tests of "theta" and of its "log-likelihood".
+    """
+    stats, rng = need("scipy.stats", "prob"), generator(seed, ("one step",))
+    samples = np.empty((2, n_sims // 2, 2))
+    for moved in (0, 1):
+        for i in range(n_sims // 2):
+            theta = joint.prior(rng)
+            y = joint.data(theta, rng)
+            theta = kernel(theta, y, rng) if moved else theta
+            samples[moved, i] = theta, joint.log_likelihood(theta, y)
+    return {name: float(stats.ks_2samp(*samples[:, :, k]).pvalue) for k, name in enumerate(("theta", "log-likelihood"))}

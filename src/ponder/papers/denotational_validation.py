@@ -19,10 +19,10 @@ from ponder.core.resampling import multinomial, residual, stratified, systematic
 from ponder.core.seeds import derive, generator
 from ponder.core.stepwise import extend, loop, resample, start
 from ponder.papers.report import Check, Report, Table
-from ponder.prob.distributions import Bernoulli
-from ponder.prob.infer import filtering, nested, smc
+from ponder.prob.distributions import Bernoulli, Normal
+from ponder.prob.infer import filtering, nested, smc, trace_mh
 from ponder.prob.kernels import Kernel, independent, mh, single_site
-from ponder.prob.laws import Preserved, balance_defect, invariance_defect, kernel_matrix, meaning
+from ponder.prob.laws import Joint, Preserved, balance_defect, invariance_defect, kernel_matrix, meaning, sbc
 from ponder.prob.program import Program, Sites
 from ponder.prob.statespace import forward_log_evidence, hidden_markov, kalman_log_evidence, linear_gaussian
 
@@ -43,8 +43,8 @@ NOTES = (
     "Evidence is compared by the mean of the estimate itself: the estimate is unbiased, its logarithm is not.",
 )
 UNTESTED = (
-    "validity for every program (a theorem; only small finite ones are enumerated), continuous programs beyond two state-space models, "
-    "Geweke's joint test, and SMC squared."
+    "validity for every program (a theorem; only small finite ones are enumerated), continuous programs beyond two state-space models and "
+    "one normal mean, Geweke's joint test, and SMC squared."
 )
 
 
@@ -105,7 +105,7 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Exact laws of compositions, mutants that must break them, and evidence against Kalman's and the forward algorithm.
 
     Args:
-        quick: filters of at most two particles on the longer programs instead of three; the other checks are the same.
+        quick: filters of at most two particles on the longer programs instead of three, and 200 calibrations instead of 1,000.
         seed: of the filters and of the simulated observations.
         out: a folder for the figure, what correct algorithms and mutants converge to; none is drawn without it.
     """
@@ -118,6 +118,7 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     checks += [Check(f"{name} is caught", share, f"not {due}", abs(share - float(due)) > 1e-9) for name, due, share in shares]
     checks += [Check(f"{n}: P(a) of the uneven program", s, f"{due} (within 1e-9)", abs(s - due) < 1e-9, False) for n, s, due in lengths]
     checks += evidence_checks(seed)
+    checks += calibration_checks(200 if quick else 1000, seed)
     rows = tuple((name, str(due), share) for name, due, share in shares)
     return Report(
         SLUG,
@@ -247,6 +248,33 @@ def evidence_checks(seed: int) -> list[Check]:
         mean = float(np.mean(ratios))
         checks.append(Check(f"SMC's evidence over {name}: mean of 200 filters", mean, "in [0.97, 1.03]", 0.97 <= mean <= 1.03))
     return checks
+
+
+def given(y: float) -> Program:
+    """A standard normal mean, seen once with a standard deviation of 1/2."""
+
+    def model(ctx: Sites) -> Any:
+        theta = ctx.sample(Normal())
+        ctx.observe(Normal(theta, 0.5), y)
+        return theta
+
+    return Program(model)
+
+
+def calibration_checks(n_sims: int, seed: int) -> list[Check]:
+    """Ranks of a thinned chain's draws, and of a sampler that returns the prior; p-values with a gate of 1e-3."""
+    joint = Joint(
+        lambda rng: rng.standard_normal(), lambda t, rng: t + 0.5 * rng.standard_normal(), lambda t, y: Normal(t, 0.5).log_prob(y)
+    )
+
+    def chain(y: float, n: int, rng: np.random.Generator) -> Any:
+        return trace_mh(given(y), 10 * n + 30, independent(), burn=30, seed=int(rng.integers(2**31))).values[9::10]
+
+    good = sbc(joint, chain, n_sims, seed=seed)
+    prior = sbc(joint, lambda y, n, rng: rng.standard_normal(n), n_sims, seed=seed)
+    checks = [Check(f"calibration of a chain, {n_sims} x 99 draws: p for {name}", p, "above .001", p > 1e-3) for name, p in good.items()]
+    caught = prior["log-likelihood"]
+    return [*checks, Check("a sampler that returns the prior: p for log-likelihood", caught, "below .001", caught < 1e-3)]
 
 
 def mutants_figure(shares: list[tuple[str, Fraction, float]], out: Path) -> Path:

@@ -80,6 +80,17 @@ def test_plain_names_go_through_byte_for_byte(behind):
     assert upstream.seen[-1][0] == "embeddings"
 
 
+def test_what_goes_through_is_billed_by_the_usage_it_tells(behind, monkeypatch):
+    client, lines = behind.extra["client"], []
+    assert behind.until(lambda: not behind.gateway.admission.queue.in_flight)
+    monkeypatch.setattr(behind.gateway.admission.ledger, "record", lines.append)
+    replies = [client.post("/chat/completions", content=BODY) for _ in range(20)]
+    assert behind.until(lambda: len(lines) == 20)
+    told = [(r.json()["usage"]["prompt_tokens"], r.json()["usage"]["completion_tokens"]) for r in replies]
+    assert [(line.bill.tokens_in, line.bill.tokens_out) for line in lines] == told
+    assert min(told) > (0, 0)
+
+
 def test_a_renamed_model_is_asked_by_its_own_name_and_a_dead_server_is_passed_over(behind):
     client, upstream = behind.extra["client"], behind.extra["upstream"]
     for name in ("renamed", "two"):

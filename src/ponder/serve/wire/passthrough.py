@@ -125,9 +125,10 @@ class Through(Response):
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
             finally:
+                # Settled first: once a reply is out its caller may count as gone, which cancels what still waits here.
+                _settle(ticket, model, tail, pieces, self._raw, response.status_code)
                 with suppress(Exception):
                     await asyncio.shield(response.aclose())
-                _settle(ticket, model, tail, pieces, self._raw, response.status_code)
 
     @staticmethod
     async def _read(response: httpx.Response) -> AsyncIterator[bytes]:

@@ -18,6 +18,7 @@ from tests.serve.live import Seen, gateway, serving
 from ponder.serve.app import create_app
 from ponder.serve.config import Config, Model, Server
 from ponder.serve.engines import Engines, Target
+from ponder.serve.errors import UnknownModel
 from ponder.serve.server import Server as Process
 
 USER = {"role": "user", "content": "What is 7 * 8?"}
@@ -119,6 +120,8 @@ def test_a_model_name_may_hold_colons():
     assert engines.resolve("qwen:7b:sample(2)|vote()").name == "qwen:7b"
     assert engines.resolve("qwen:sample(2)").name == "qwen"
     assert engines.resolve("x:sample(1)") == Target("x:sample(1)")
+    with pytest.raises(UnknownModel, match="taken away"):
+        engines.engine("gone")
 
 
 def test_silence_is_filled_with_comments():

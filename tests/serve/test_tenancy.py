@@ -305,6 +305,18 @@ def test_a_broken_new_file_keeps_the_old_configuration(tmp_path: Path) -> None:
     assert (reloader.trouble, reloader.config.queue.running, len(taken)) == ("", 5, 1)
 
 
+def test_a_reload_never_gives_up_keys(tmp_path: Path) -> None:
+    file = tmp_path / "ponder.toml"
+    file.write_text(f"[keys]\nfile = '{tmp_path / 'keys.sqlite'}'\n")
+    taken: list[Config] = []
+    reloader = Reloader(file, load(file), taken.append)
+    file.write_text("")
+    reloader.look()
+    assert "keys" in reloader.trouble
+    assert taken == []
+    assert reloader.config.keys.file
+
+
 def test_a_ledger_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"no database" * 100)
     with pytest.raises(Exception, match="cannot be used") as error:

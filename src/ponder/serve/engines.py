@@ -105,13 +105,19 @@ class Engines:
         return Target(target.name, method, method_of(method), target.budget)
 
     def engine(self, name: str) -> LM:
-        """The engine of a configured model; loads it, which may take seconds."""
+        """The engine of a configured model; loads it, which may take seconds.
+
+        Raises:
+            UnknownModel: a new configuration has taken it away meanwhile.
+        """
         known = self._loaded.get(name)
         if known is not None:
             return known
         with self._loading:
             if name not in self._loaded:
-                model = self._models[name]
+                model = self._models.get(name)
+                if model is None:
+                    raise UnknownModel(f"the model {name!r} was taken away while the request waited", param="model")
                 self._loaded[name] = engine_of(model) if isinstance(model, Model) else model
             return self._loaded[name]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from ponder.core.errors import PonderError
+from ponder.core.errors import InputError, PonderError
 from ponder.serve.config import Config, load
 
 log = logging.getLogger("ponder.serve")
@@ -38,6 +38,9 @@ class Reloader:
         self._seen = self._stamp()
         try:
             fresh = load(self.path)
+            if self.config.keys.file and not fresh.keys.file:
+                # An editor may empty a file before it writes it, and an empty file asks nobody for a key.
+                raise InputError(f"{self.path} names no keys.file; keys are given up by a restart only")
             self._apply(fresh)
         except PonderError as error:
             self.trouble = str(error)

@@ -104,17 +104,21 @@ class Through(Response):
     def __init__(self, gateway: Gateway, caller: Caller, path: str, raw: bytes, data: dict[str, Any]) -> None:
         super().__init__()
         self._gateway, self._caller, self._path, self._raw, self._data = gateway, caller, path, raw, data
+        # Looked up now: a new configuration may take the model away while the request waits.
+        self._model = gateway.engines.models[data["model"]]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with suppress(HungUp, OSError):
             await while_connected(receive, self._run(send))
 
     async def _run(self, send: Send) -> None:
-        model = self._gateway.engines.models[self._data["model"]]
+        model = self._model
         assert isinstance(model, Model)
         longest = self._data.get("max_completion_tokens") or self._data.get("max_tokens") or self._gateway.config.caps.max_tokens
         bound = len(self._raw) + longest * (self._data.get("n") or 1) if isinstance(longest, int) else len(self._raw)
-        async with self._gateway.admission.admit(self._caller, tokens=bound, model=self._data["model"]) as ticket:
+        async with self._gateway.admission.admit(
+            self._caller, tokens=bound, model=self._data["model"], prompt=self._raw.decode(errors="replace")
+        ) as ticket:
             response = await self._gateway.upstreams.open(model, self._path, self._raw, self._data)
             tail, pieces = b"", 0
             try:
@@ -123,12 +127,12 @@ class Through(Response):
                 async for piece in self._read(response):
                     tail, pieces = (tail + piece)[-_TAIL:], pieces + piece.count(b"\ndata: ")
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
             finally:
-                # Settled first: once a reply is out its caller may count as gone, which cancels what still waits here.
+                # The end of a reply looks like a hang-up, which cancels what still waits here: it is billed first, and sent last.
                 _settle(ticket, model, tail, pieces, self._raw, response.status_code)
                 with suppress(Exception):
                     await asyncio.shield(response.aclose())
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     @staticmethod
     async def _read(response: httpx.Response) -> AsyncIterator[bytes]:

@@ -52,6 +52,7 @@ class Engines:
 
     def __init__(self, models: Mapping[str, Model | LM], aliases: Mapping[str, Alias] | None = None) -> None:
         self._loaded: dict[str, LM] = {}
+        self._models: dict[str, Model | LM] = {}
         self._loading = threading.Lock()
         self.reconfigure(models, aliases or {})
 
@@ -67,8 +68,7 @@ class Engines:
                 raise InputError(f"the alias {name!r} must have a name of its own and stand for one of {', '.join(models)}")
             targets[name] = Target(alias.model, alias.method, method_of(alias.method) if alias.method else None, alias.budget)
         with self._loading:
-            before = getattr(self, "_models", models)
-            self._loaded = {name: lm for name, lm in self._loaded.items() if models.get(name) == before.get(name)}
+            self._loaded = {name: lm for name, lm in self._loaded.items() if models.get(name) == self._models.get(name)}
             self._models, self._aliases = dict(models), targets
             self._longest_first = sorted(models, key=len, reverse=True)
 

@@ -87,6 +87,16 @@ class QuotaExceeded(GatewayError):
     status, kind, code = 429, "rate_limit_error", "rate_limit_exceeded"
 
 
+def at_most(param: str, asked: int, most: int) -> None:
+    """Refuse a field that asks for more than the configuration allows.
+
+    Raises:
+        BadRequest: naming the field.
+    """
+    if asked > most:
+        raise BadRequest(f"{param} may be at most {most} here, not {asked}", param=param)
+
+
 def status_of(error: PonderError) -> int:
     """The HTTP status for any of ponder's errors."""
     if isinstance(error, GatewayError):

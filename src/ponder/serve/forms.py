@@ -6,7 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from fastapi import Request
 
-from ponder.serve.errors import BadRequest, GatewayError, TooLarge
+from ponder.serve.errors import BadRequest, GatewayError
+from ponder.serve.wire.connection import read_body
 
 LARGEST = 16_384
 
@@ -24,11 +25,7 @@ async def read_form(request: Request, largest: int = LARGEST) -> dict[str, str]:
         TooLarge: the body is longer than `largest` bytes.
         BadRequest: it is not UTF-8, or has too many fields.
     """
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > largest:
-            raise TooLarge(f"a form may have {largest} bytes")
+    body = await read_body(request, largest, "form")
     try:
         return {name: values[0] for name, values in parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=100).items()}
     except ValueError as error:

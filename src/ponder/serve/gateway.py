@@ -14,7 +14,7 @@ from ponder.serve.config import Config
 from ponder.serve.engines import Engines
 from ponder.serve.job import Job
 from ponder.serve.ledger import Ledger
-from ponder.serve.wire.passthrough import Upstreams
+from ponder.serve.upstreams import Upstreams
 
 
 class Gateway:
@@ -42,7 +42,7 @@ class Gateway:
         return self.admission.identify(request.headers.get("authorization"))
 
     @asynccontextmanager
-    async def admitted(self, job: Job, caller: Caller, prompt: str | None = None) -> AsyncIterator[Ticket]:
+    async def admitted(self, job: Job, caller: Caller) -> AsyncIterator[Ticket]:
         """A slot for a job, within what the caller's quota leaves; whatever happens inside, the job ends and its bill is recorded.
 
         Raises:
@@ -50,7 +50,7 @@ class Gateway:
         """
         tokens, money = job.most
         shrink = job.budget.tokens is not None or job.budget.money is not None
-        names = {"model": job.target.name, "method": job.target.method, "prompt": prompt}
+        names = {"model": job.target.name, "method": job.target.method, "prompt": job.ask.prompt}
         async with self.admission.admit(caller, tokens=tokens, money=money, shrink=shrink, **names) as ticket:
             job.limit(ticket.tokens if ticket.tokens < tokens else None, ticket.money if ticket.money < money else None)
             self.jobs.add(job)

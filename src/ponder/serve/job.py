@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import secrets
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ponder.core.algebra import Decider, Stage
+from ponder.core.algebra import Stage
 from ponder.core.answer import Answer
 from ponder.core.budget import Bill, Budget, Meter
 from ponder.core.context import Trace, TraceStep
@@ -18,7 +19,9 @@ from ponder.core.language import LM, Completion, Message, Request, Sampling
 from ponder.core.terms import Term
 from ponder.front import as_problem
 from ponder.front import ask as ask_ponder
-from ponder.serve.errors import BadRequest
+from ponder.serve.engines import Target
+from ponder.serve.errors import BadRequest, at_most
+from ponder.stages import sample, vote
 
 if TYPE_CHECKING:
     from ponder.serve.gateway import Gateway
@@ -30,21 +33,18 @@ class Ask:
 
     Attributes:
         question: a text, or chat turns that end in the question.
-        model: a name that the gateway knows, with or without ":METHOD"; an alias.
-        method: a pipeline's text, where the model's name holds none; "" is a plain completion.
-        budget: what may be spent, as in "4k tokens, 30s"; "" is no limit of the caller's.
+        target: the model and the method that answer.
+        budget: what may be spent, as in "4k tokens, 30s"; "" is the target's own limit.
         seed: root of all draws; None draws one, which the answer tells.
         sampling: how completions are drawn.
         n: how many completions; only a plain completion gives more than one.
         raw: whether a text is to be continued as it stands, without a chat's turns around it.
         reads: how an answer is read off a text, a name in `ponder.core.reading.READERS`.
         keep: whether the trace keeps populations, so that the search can be drawn.
-        caller: who asks, as the ledger names them.
     """
 
     question: str | tuple[Message, ...]
-    model: str
-    method: str = ""
+    target: Target
     budget: str = ""
     seed: int | None = None
     sampling: Sampling = field(default_factory=Sampling)
@@ -52,7 +52,11 @@ class Ask:
     raw: bool = False
     reads: str = "auto"
     keep: bool = False
-    caller: str = ""
+
+    @property
+    def prompt(self) -> str:
+        """The question itself, without the turns before it."""
+        return self.question if isinstance(self.question, str) else self.question[-1].content
 
 
 @dataclass(frozen=True)
@@ -89,19 +93,17 @@ class Job:
         gateway: whose engines and threads are used.
 
     Raises:
-        UnknownModel, BadRequest, InputError: something asked cannot be done; nothing was spent.
+        BadRequest, InputError: something asked cannot be done; nothing was spent.
     """
 
     def __init__(self, ask: Ask, gateway: Gateway) -> None:
         self.ask = ask
         self.seed = secrets.randbelow(2**31) if ask.seed is None else ask.seed
-        self.target = gateway.engines.resolve(ask.model, ask.method)
+        self.target = ask.target
         caps = gateway.config.caps
-        self.budget = least(Budget.parse(ask.budget or self.target.budget), Budget.parse(caps.budget))
-        if ask.sampling.max_tokens > caps.max_tokens:
-            raise BadRequest(f"max_tokens may be at most {caps.max_tokens} here, not {ask.sampling.max_tokens}", param="max_tokens")
-        if ask.n > caps.n:
-            raise BadRequest(f"n may be at most {caps.n} here, not {ask.n}", param="n")
+        self.budget = least(budget_of(ask.budget or self.target.budget), budget_of(caps.budget))
+        at_most("max_tokens", ask.sampling.max_tokens, caps.max_tokens)
+        at_most("n", ask.n, caps.n)
         if self.target.pipeline is not None and ask.n > 1:
             raise BadRequest("a method gives one answer; how much is drawn for it is said in the method, as in sample(16)", param="n")
         self.trace = Trace(keep=ask.keep)
@@ -223,9 +225,15 @@ class Job:
         return Done(Answer(text, text, 1.0, meter.bill, trace=self.trace), reply.completions)
 
 
+@functools.lru_cache(maxsize=1024)
+def budget_of(text: str) -> Budget:
+    """A budget's text, read once: the configuration's comes with every request."""
+    return Budget.parse(text)
+
+
 def least(a: Budget, b: Budget) -> Budget:
     """What both budgets allow."""
-    pairs = zip(dataclasses.astuple(a), dataclasses.astuple(b), strict=True)
+    pairs = ((getattr(a, field.name), getattr(b, field.name)) for field in dataclasses.fields(Budget))
     return Budget(*(y if x is None else x if y is None else min(x, y) for x, y in pairs))
 
 
@@ -248,5 +256,4 @@ def models_in(method: Stage | None) -> set[str]:
 def _one_text(method: Stage) -> bool:
     """Whether a method draws one text and answers with it: then its text can be told while it is drawn."""
     first, *rest = method.flat()
-    drawn = type(first).__name__ == "sample" and getattr(first, "n", 0) == 1
-    return drawn and all(isinstance(s, Decider) and type(s).__name__ in ("vote", "best") for s in rest)
+    return isinstance(first, sample) and first.n == 1 and all(isinstance(s, vote) for s in rest)

@@ -6,15 +6,13 @@ import hashlib
 import hmac
 import secrets
 import sqlite3
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ponder.core.errors import InputError, PonderError, did_you_mean
+from ponder.core.errors import InputError, did_you_mean
 from ponder.serve.limits import parse_limits
+from ponder.serve.private_file import PrivateFile
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS keys (
@@ -55,12 +53,7 @@ class KeyStore:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self._lock = threading.Lock()
-        with self._guarded():
-            self.path.touch(mode=0o600)
-            self._db = sqlite3.connect(self.path, timeout=10, check_same_thread=False, isolation_level=None)
-            self._db.executescript(_SCHEMA)
+        self._file = PrivateFile(Path(path), _SCHEMA, f"the keys in {path}", timeout=10)
 
     def add(self, name: str, limits: str = "") -> str:
         """Make a key; its text is told here and nowhere again.
@@ -72,18 +65,18 @@ class KeyStore:
             raise InputError(f"a key needs a printable name, not {name!r}")
         parse_limits(limits)
         id, hidden = secrets.token_hex(6), secrets.token_hex(24)
-        with self._guarded():
+        with self._file.guarded() as db:
             try:
                 row = (id, name, _hash(hidden), limits, time.time())
-                self._db.execute("INSERT INTO keys VALUES (?, ?, ?, ?, ?, NULL)", row)
+                db.execute("INSERT INTO keys VALUES (?, ?, ?, ?, ?, NULL)", row)
             except sqlite3.IntegrityError:
                 raise InputError(f"there is a key called {name!r} already; revoked names are not used again") from None
         return f"ponder-{id}-{hidden}"
 
     def all(self) -> list[Key]:
         """Every key that was made, the oldest first."""
-        with self._guarded():
-            return [Key(*row) for row in self._db.execute("SELECT id, name, limits, made, revoked FROM keys ORDER BY made, name")]
+        with self._file.guarded() as db:
+            return [Key(*row) for row in db.execute("SELECT id, name, limits, made, revoked FROM keys ORDER BY made, name")]
 
     def revoke(self, name: str) -> None:
         """Refuse a key from now on, by its name or its id. Revoking twice is harmless.
@@ -94,8 +87,8 @@ class KeyStore:
         known = [n for key in self.all() for n in (key.name, key.id)]
         if name not in known:
             raise InputError(f"there is no key called {name!r}; {did_you_mean(name, known, '`ponder keys list` shows them')}")
-        with self._guarded():
-            self._db.execute("UPDATE keys SET revoked = coalesce(revoked, ?) WHERE name = ? OR id = ?", (time.time(), name, name))
+        with self._file.guarded() as db:
+            db.execute("UPDATE keys SET revoked = coalesce(revoked, ?) WHERE name = ? OR id = ?", (time.time(), name, name))
 
     def find(self, text: str) -> Key | None:
         """The key that a caller has sent; None if it is none of these, or revoked."""
@@ -103,23 +96,14 @@ class KeyStore:
         id, _, hidden = rest.partition("-")
         if head != "ponder" or not text.isascii():
             return None
-        with self._guarded():
-            row = self._db.execute("SELECT id, name, limits, made, revoked, hash FROM keys WHERE id = ?", (id,)).fetchone()
+        with self._file.guarded() as db:
+            row = db.execute("SELECT id, name, limits, made, revoked, hash FROM keys WHERE id = ?", (id,)).fetchone()
         if row is None or row[4] is not None or not hmac.compare_digest(row[5], _hash(hidden)):
             return None
         return Key(*row[:5])
 
     def close(self) -> None:
-        with self._lock:
-            self._db.close()
-
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        try:
-            with self._lock:
-                yield
-        except (sqlite3.DatabaseError, OSError) as error:
-            raise PonderError(f"the keys in {self.path} cannot be used: {error}") from error
+        self._file.close()
 
 
 def _hash(hidden: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ponder.core.budget import Bill
-from ponder.core.errors import PonderError
+from ponder.serve.private_file import explained
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS requests (
@@ -80,14 +80,12 @@ class Ledger:
         self._closed = False
         if not path:
             return
-        try:
+        with explained(f"the ledger {path}"):
             self._db = sqlite3.connect(path, timeout=10, check_same_thread=False, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.executescript(_SCHEMA)
             self._reader = sqlite3.connect(path, timeout=10, check_same_thread=False, isolation_level=None)
-        except sqlite3.DatabaseError as error:
-            raise PonderError(f"the ledger {path} cannot be used: {error}") from error
         self._reading = threading.Lock()
         self._thread = threading.Thread(target=self._work, name="ponder-ledger", daemon=True)
         self._thread.start()

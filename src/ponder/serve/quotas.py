@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from ponder.core.budget import Bill
 from ponder.serve.errors import QuotaExceeded
@@ -22,14 +22,14 @@ class _Window:
     held: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Reservation:
-    """What was set aside: how much of which window. It is settled once."""
+    """What was set aside: how much of which window. It is settled or cancelled once."""
 
     tokens: int
     money: float
     parts: tuple[tuple[Limit, _Window, float], ...] = ()
-    settled: list[bool] = field(default_factory=lambda: [False])
+    over: bool = False
 
 
 Spent = Callable[[str, float], tuple[float, float, float]]
@@ -78,21 +78,20 @@ class Quotas:
 
     def settle(self, reservation: Reservation, bill: Bill) -> None:
         """Give back what was set aside and count what was spent. Settling twice counts once."""
-        with self._lock:
-            if reservation.settled[0]:
-                return
-            reservation.settled[0] = True
-            for limit, window, held in reservation.parts:
-                window.held -= held
-                window.used += {"requests": 1, "tokens": bill.tokens, "money": bill.money}[limit.unit]
+        self._end(reservation, {"requests": 1, "tokens": bill.tokens, "money": bill.money})
 
     def cancel(self, reservation: Reservation) -> None:
         """Give back everything, the request too: it was never begun."""
+        self._end(reservation, {"requests": 0, "tokens": 0, "money": 0.0})
+
+    def _end(self, reservation: Reservation, used: Mapping[str, float]) -> None:
         with self._lock:
-            if not reservation.settled[0]:
-                reservation.settled[0] = True
-                for _, window, held in reservation.parts:
-                    window.held -= held
+            if reservation.over:
+                return
+            reservation.over = True
+            for limit, window, held in reservation.parts:
+                window.held -= held
+                window.used += used[limit.unit]
 
     def left(self, caller: str, limits: Limits) -> Iterable[tuple[Limit, float]]:
         """How much of each limit is neither used nor set aside."""

@@ -16,9 +16,9 @@ from ponder.serve.digest.mail import MailServer
 from ponder.serve.digest.sending import send_replies
 from ponder.serve.digest.store import DigestStore
 from ponder.serve.digest.subscribers import Subscribers
+from ponder.serve.rooms import kept
 
 _LOG = logging.getLogger(__name__)
-_LOCK = threading.Lock()
 HOUR = 3600.0
 
 
@@ -84,8 +84,4 @@ class DigestRoom:
 
 def room_of(request: Request) -> DigestRoom:
     """The room of the application that a request came to. `app.state.digest_settings` says how, where it is set."""
-    state = request.app.state
-    with _LOCK:
-        if not hasattr(state, "digest"):
-            state.digest = DigestRoom(getattr(state, "digest_settings", DigestSettings()))
-    return state.digest
+    return kept(request, "digest", lambda: DigestRoom(getattr(request.app.state, "digest_settings", DigestSettings())))

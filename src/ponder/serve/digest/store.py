@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ponder.core.errors import PonderError
 from ponder.pull import home
+from ponder.serve.private_file import PrivateFile, explained
 
 _SCHEMA = """
+PRAGMA secure_delete=ON; -- a deleted address is overwritten; a write-ahead log would keep it
 CREATE TABLE IF NOT EXISTS seen (slug TEXT PRIMARY KEY, verdict TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS changes (
     id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, slug TEXT NOT NULL, kind TEXT NOT NULL,
@@ -39,37 +39,34 @@ class DigestStore:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or home() / "digest"
-        self._lock = threading.RLock()
-        with self._guarded():
+        what = f"the digest's file in {self.folder}"
+        with explained(what):
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            path = self.folder / "digest.sqlite"
-            path.touch(mode=0o600)
-            self._db = sqlite3.connect(path, timeout=60, check_same_thread=False, isolation_level=None)
-            self._db.row_factory = sqlite3.Row
-            self._db.execute("PRAGMA secure_delete=ON")  # a deleted address is overwritten; a write-ahead log would keep it
-            self._db.executescript(_SCHEMA)
+        self._file = PrivateFile(self.folder / "digest.sqlite", _SCHEMA, what, timeout=60)
+        with self._file.guarded() as db:
+            db.row_factory = sqlite3.Row
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction that no other process writes beside."""
-        with self._lock, self._guarded():
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._file.guarded() as db:
+            db.execute("BEGIN IMMEDIATE")
             try:
-                yield self._db
-                self._db.execute("COMMIT")
+                yield db
+                db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                db.execute("ROLLBACK")
                 raise
 
     def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
         """What a query finds."""
-        with self._lock, self._guarded():
-            return self._db.execute(query, values).fetchall()
+        with self._file.guarded() as db:
+            return db.execute(query, values).fetchall()
 
     def secret(self) -> str:
         """What links are signed with: made at the first call, kept beside the file."""
         path = self.folder / "secret"
-        with self._lock, self._guarded():
+        with self._file.guarded():
             try:
                 made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             except FileExistsError:
@@ -80,12 +77,4 @@ class DigestStore:
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            self._db.close()
-
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, sqlite3.Error) as error:
-            raise PonderError(f"the digest's file in {self.folder} cannot be used: {error}") from error
+        self._file.close()

@@ -75,9 +75,11 @@ class PastRuns:
         methods, tasks = list(dict.fromkeys(k[1] for k in answers)), list(dict.fromkeys(k[0] for k in answers))
         return PastRun(name, settings, summarise(answers, methods, tasks))
 
-    def answers(self, name: str) -> dict[Key, dict[str, Any]]:
-        """All answers of a run, by key, in order of key."""
-        rows = self._read(name, "SELECT task, method, seed, problem, answer FROM answers ORDER BY 1, 2, 3, 4")
+    def answers(self, name: str, *key: Any) -> dict[Key, dict[str, Any]]:
+        """The answers of a run whose key (task, method, seed, problem) begins with `key`, by key, in order of key."""
+        begins = " AND ".join(f"{column} = ?" for column in ("task", "method", "seed", "problem")[: len(key)])
+        where = f"WHERE {begins}" if begins else ""
+        rows = self._read(name, f"SELECT task, method, seed, problem, answer FROM answers {where} ORDER BY 1, 2, 3, 4", *key)
         return {(task, method, seed, problem): json.loads(answer) for task, method, seed, problem, answer in rows}
 
     def samples(self, name: str, key: Key) -> list[Sample]:

@@ -92,7 +92,7 @@ async def asked(request: Request) -> Response:
     caller, gateway = caller_of(request), gateway_of(request)
     fields = await read_form(request, LARGEST)
     try:
-        jobs = [Job(_ask(fields, text, caller), gateway) for text in _methods(fields)]
+        jobs = [Job(_ask(fields, text, gateway), gateway) for text in _methods(fields)]
 
         async def answers() -> list[tuple[str, Answer]]:
             return [(job.target.method, (await _answered(job, gateway, caller)).answer) for job in jobs]
@@ -111,7 +111,7 @@ async def watched(request: Request) -> Response:
     refuse_other_sites(request)
     caller, gateway = caller_of(request), gateway_of(request)
     fields = await read_form(request, LARGEST)
-    job = Job(_ask(fields, fields.get("method", ""), caller), gateway)
+    job = Job(_ask(fields, fields.get("method", ""), gateway), gateway)
     return guarded(EventStream(_told(job, gateway, caller), gateway.config.server.keepalive))
 
 
@@ -131,7 +131,7 @@ async def _told(job: Job, gateway: Gateway, caller: Caller) -> AsyncGenerator[by
     _RUNNING[name] = job
     try:
         yield data({"kind": "begun", "name": name, "model": job.target.name, "seed": job.seed, "budget": str(job.budget)})
-        async with gateway.admitted(job, caller, _text(job)), aclosing(job.events()) as events:
+        async with gateway.admitted(job, caller), aclosing(job.events()) as events:
             async for event in events:
                 if isinstance(event, Progress):
                     yield data({"kind": "step", **snapshots.step(event.step, job.bill)})
@@ -144,19 +144,15 @@ async def _told(job: Job, gateway: Gateway, caller: Caller) -> AsyncGenerator[by
 
 
 async def _answered(job: Job, gateway: Gateway, caller: Caller) -> Done:
-    async with gateway.admitted(job, caller, _text(job)):
+    async with gateway.admitted(job, caller):
         return await job.answer()
-
-
-def _text(job: Job) -> str:
-    return job.ask.question if isinstance(job.ask.question, str) else job.ask.question[-1].content
 
 
 def _methods(fields: dict[str, str]) -> list[str]:
     return [text for name in ("method", "method2") if (text := fields.get(name, "").strip())] or [METHOD]
 
 
-def _ask(fields: dict[str, str], text: str, caller: Caller) -> Ask:
+def _ask(fields: dict[str, str], text: str, gateway: Gateway) -> Ask:
     """The form's fields as an Ask; the same seed for every method, so that methods that begin alike draw alike."""
     seed, longest = fields.get("seed", "").strip(), fields.get("max_tokens", "").strip()
     if not fields.get("question", "").strip():
@@ -166,16 +162,8 @@ def _ask(fields: dict[str, str], text: str, caller: Caller) -> Ask:
         sampling = Sampling(max_tokens=int(longest)) if longest else Sampling()
     except ValueError as error:
         raise BadRequest(f"seed and longest sample are whole numbers: {error}") from None
-    return Ask(
-        fields["question"],
-        fields.get("model", ""),
-        text or METHOD,
-        fields.get("budget", ""),
-        given,
-        sampling,
-        keep=True,
-        caller=caller.name,
-    )
+    target = gateway.engines.resolve(fields.get("model", ""), text or METHOD)
+    return Ask(fields["question"], target, fields.get("budget", ""), given, sampling, keep=True)
 
 
 def _form(gateway: Gateway) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def run(request: Request, name: str) -> Response:
 @router.get("/runs/answers")
 def answers(request: Request, name: str, task: str, method: str) -> Response:
     """One method's answers on one task."""
-    rows = [(key, row) for key, row in _runs(request).answers(name).items() if key[:2] == (task, method)]
+    rows = list(_runs(request).answers(name, task, method).items())
     return guarded(render("run_answers.html", name=name, task=task, method=method, rows=rows))
 
 
@@ -51,7 +51,7 @@ def answers(request: Request, name: str, task: str, method: str) -> Response:
 def answer(request: Request, name: str, task: str, method: str, seed: int, problem: str) -> Response:
     """One answer, with the samples it was made from."""
     past, key = _runs(request), (task, method, seed, problem)
-    row = past.answers(name).get(key)
+    row = past.answers(name, *key).get(key)
     if row is None:
         raise NotFound("this run holds no such answer")
     samples = past.samples(name, key)

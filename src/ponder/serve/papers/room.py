@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +12,7 @@ from ponder.pull import home
 from ponder.serve.papers.encoder import load_encoder
 from ponder.serve.papers.runs import Runs
 from ponder.serve.papers.search import Index
-
-_LOCK = threading.Lock()
+from ponder.serve.rooms import kept
 
 
 @dataclass(frozen=True)
@@ -48,11 +46,7 @@ class PapersRoom:
 
 def room_of(request: Request) -> PapersRoom:
     """The room of the application that a request came to. `app.state.papers_settings` says how, where it is set."""
-    state = request.app.state
-    with _LOCK:
-        if not hasattr(state, "papers"):
-            state.papers = PapersRoom(getattr(state, "papers_settings", PapersSettings()))
-    return state.papers
+    return kept(request, "papers", lambda: PapersRoom(getattr(request.app.state, "papers_settings", PapersSettings())))
 
 
 def close_room(app: FastAPI) -> None:

@@ -35,14 +35,13 @@ class Shape(Protocol):
 async def reply(request: Request, gateway: Gateway, caller: Caller, body: Common, ask: Ask, shape: Shape) -> Response:
     """Answer, in the way that the body asks for."""
     job = Job(ask, gateway)
-    prompt = ask.question if isinstance(ask.question, str) else ask.question[-1].content
     head = {"id": f"{shape.prefix}-{uuid.uuid4().hex}", "created": int(time.time()), "model": body.model}
     if body.stream:
         usage = bool(body.stream_options and body.stream_options.include_usage)
-        return sse.EventStream(_pieces(gateway, caller, job, prompt, head, shape, usage), gateway.config.server.keepalive)
+        return sse.EventStream(_pieces(gateway, caller, job, head, shape, usage), gateway.config.server.keepalive)
 
     async def whole() -> Done:
-        async with gateway.admitted(job, caller, prompt):
+        async with gateway.admitted(job, caller):
             return await job.answer()
 
     try:
@@ -54,14 +53,14 @@ async def reply(request: Request, gateway: Gateway, caller: Caller, body: Common
 
 
 async def _pieces(
-    gateway: Gateway, caller: Caller, job: Job, prompt: str, head: dict[str, Any], shape: Shape, usage: bool
+    gateway: Gateway, caller: Caller, job: Job, head: dict[str, Any], shape: Shape, usage: bool
 ) -> AsyncGenerator[bytes, None]:
     told = [""] * job.ask.n
 
     def chunk(*choices: dict[str, Any], **more: Any) -> bytes:
         return sse.data({**head, "object": shape.piece, "choices": list(choices), **({"usage": None} if usage else {}), **more})
 
-    async with gateway.admitted(job, caller, prompt):
+    async with gateway.admitted(job, caller):
         opened = False
         async with aclosing(job.events()) as events:
             async for event in events:

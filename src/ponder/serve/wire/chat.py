@@ -6,12 +6,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from ponder.serve.gateway import gateway_of
+from ponder.serve.admission import Caller
+from ponder.serve.gateway import Gateway
 from ponder.serve.wire.answering import reply
-from ponder.serve.wire.connection import read_json
 from ponder.serve.wire.described import described
-from ponder.serve.wire.fields import ChatBody, ask_of, checked, messages_of, method_of
-from ponder.serve.wire.passthrough import is_plain_upstream, pass_through
+from ponder.serve.wire.fields import ChatBody, ask_of, checked, messages_of, target_of
+from ponder.serve.wire.passthrough import or_passed_through
 
 router = APIRouter()
 
@@ -34,13 +34,9 @@ class ChatShape:
 
 
 @router.post("/v1/chat/completions", summary="Answer a chat", **described(ChatBody))
-async def chat(request: Request) -> Response:
-    gateway = gateway_of(request)
-    caller = gateway.identify(request)
-    raw, data = await read_json(request, gateway.config.server.max_body)
-    if is_plain_upstream(gateway, data):
-        return await pass_through(request, gateway, caller, "/chat/completions", raw, data)
+@or_passed_through("/chat/completions")
+async def chat(request: Request, gateway: Gateway, caller: Caller, data: dict[str, Any]) -> Response:
     body: ChatBody = checked(ChatBody, data)
-    method = gateway.engines.resolve(body.model, method_of(body)).pipeline
-    ask = ask_of(body, messages_of(body, method), method, caller.name)
+    target = target_of(body, gateway.engines)
+    ask = ask_of(body, messages_of(body, target.pipeline), target)
     return await reply(request, gateway, caller, body, ask, ChatShape())

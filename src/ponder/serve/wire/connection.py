@@ -20,6 +20,20 @@ class HungUp(Exception):
     """The caller left; nobody reads an answer."""
 
 
+async def read_body(request: Request, largest: int, what: str = "request") -> bytes:
+    """The body as it came.
+
+    Raises:
+        TooLarge: it has more than `largest` bytes.
+    """
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > largest:
+            raise TooLarge(f"a {what} may have {largest} bytes")
+    return bytes(body)
+
+
 async def read_json(request: Request, largest: int) -> tuple[bytes, dict[str, Any]]:
     """The body, as it came and decoded.
 
@@ -27,18 +41,14 @@ async def read_json(request: Request, largest: int) -> tuple[bytes, dict[str, An
         TooLarge: it has more than `largest` bytes.
         BadRequest: it is no JSON object.
     """
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > largest:
-            raise TooLarge(f"a request may have {largest} bytes")
+    body = await read_body(request, largest)
     try:
         data = json.loads(body.decode(), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"the body is not JSON: {error}") from None
     if not isinstance(data, dict):
         raise BadRequest("the body must be a JSON object")
-    return bytes(body), data
+    return body, data
 
 
 async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 
+from ponder.serve.admission import Caller
 from ponder.serve.errors import BadRequest, Unsupported
-from ponder.serve.gateway import gateway_of
-from ponder.serve.wire.connection import read_json
+from ponder.serve.gateway import Gateway
 from ponder.serve.wire.described import described
-from ponder.serve.wire.passthrough import is_plain_upstream, pass_through
+from ponder.serve.wire.passthrough import or_passed_through
 
 router = APIRouter()
 
@@ -23,12 +25,8 @@ class EmbeddingsBody(BaseModel):
 
 
 @router.post("/v1/embeddings", summary="Embed texts", **described(EmbeddingsBody))
-async def embeddings(request: Request) -> Response:
-    gateway = gateway_of(request)
-    caller = gateway.identify(request)
-    raw, data = await read_json(request, gateway.config.server.max_body)
-    if is_plain_upstream(gateway, data):
-        return await pass_through(request, gateway, caller, "/embeddings", raw, data)
+@or_passed_through("/embeddings")
+async def embeddings(request: Request, gateway: Gateway, caller: Caller, data: dict[str, Any]) -> Response:
     if not isinstance(data.get("model"), str):
         raise BadRequest("model must be a text", param="model")
     gateway.engines.resolve(data["model"])

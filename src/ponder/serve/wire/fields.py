@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ponder.core.algebra import Stage
 from ponder.core.language import Message, Sampling
 from ponder.core.terms import Term
+from ponder.serve.engines import Engines, Target
 from ponder.serve.errors import BadRequest
 from ponder.serve.job import Ask, terms_in
 
@@ -120,36 +121,29 @@ def checked(kind: type[Any], data: dict[str, Any]) -> Any:
     return body
 
 
-def method_of(body: Common) -> str:
-    """The method that the field `ponder` names; "" if it names none."""
-    return body.ponder.method if body.ponder else ""
+def target_of(body: Common, engines: Engines) -> Target:
+    """The model and the method that a body names.
+
+    Raises:
+        UnknownModel, BadRequest, ParseError: there is no such model or method, or there are two methods.
+    """
+    return engines.resolve(body.model, body.ponder.method if body.ponder else "")
 
 
-def ask_of(body: Common, question: str | tuple[Message, ...], method: Stage | None, caller: str, raw: bool = False) -> Ask:
+def ask_of(body: Common, question: str | tuple[Message, ...], target: Target, raw: bool = False) -> Ask:
     """What a body asks for.
 
     Args:
         question: what its own kind of body asks.
-        method: the method that its model's name, or its field `ponder`, stands for.
-        caller: who asks.
+        target: the model and the method that it names.
         raw: whether a text is continued as it stands.
 
     Raises:
         BadRequest: two fields say different things, or the method sets one itself.
     """
     own = body.ponder or Own.model_construct()
-    return Ask(
-        question,
-        body.model,
-        own.method,
-        own.budget,
-        seed_of(body),
-        sampling_of(body, method),
-        n=body.n or 1,
-        raw=raw,
-        reads=own.reads,
-        caller=caller,
-    )
+    seed, sampling = seed_of(body), sampling_of(body, target.pipeline)
+    return Ask(question, target, own.budget, seed, sampling, n=body.n or 1, raw=raw, reads=own.reads)
 
 
 def messages_of(body: ChatBody, method: Stage | None) -> tuple[Message, ...]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import httpx
 from fastapi import Request, Response
 from starlette.types import Receive, Scope, Send
 
@@ -16,67 +15,14 @@ from ponder.core.budget import Bill
 from ponder.lm.openai_wire import estimate
 from ponder.serve.admission import Caller, Ticket
 from ponder.serve.config import Model
-from ponder.serve.errors import BadRequest, UpstreamDown
-from ponder.serve.wire.connection import HungUp, while_connected
+from ponder.serve.errors import at_most
+from ponder.serve.gateway import Gateway, gateway_of
+from ponder.serve.wire.connection import HungUp, read_json, while_connected
 
-if TYPE_CHECKING:
-    from ponder.serve.gateway import Gateway
+Handler = Callable[[Request, Gateway, Caller, dict[str, Any]], Awaitable[Response]]
 
-_CONNECT = 5.0
 _TAIL = 65_536
 """Bytes at a reply's end in which its usage is looked for."""
-
-
-class Upstreams:
-    """One client for all servers behind the gateway, and which of them failed last."""
-
-    def __init__(self) -> None:
-        self._client: httpx.AsyncClient | None = None
-        self.failed: set[str] = set()
-
-    @property
-    def client(self) -> httpx.AsyncClient:
-        """Made on first use: its certificates take tens of milliseconds to read."""
-        if self._client is None:
-            limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
-            self._client = httpx.AsyncClient(follow_redirects=False, limits=limits)
-        return self._client
-
-    async def open(self, model: Model, path: str, raw: bytes, data: dict[str, Any]) -> httpx.Response:
-        """The reply of the first server that can be reached, its body not read yet.
-
-        Raises:
-            UpstreamDown: none can, or the gateway's key is refused.
-        """
-        names = sorted(model.upstreams or (model.engine,), key=lambda name: name in self.failed)
-        headers = {"content-type": "application/json", "accept-encoding": "identity"}
-        if model.key:
-            headers["authorization"] = f"Bearer {model.key}"
-        for name in names:
-            url, _, there = name.partition("#")
-            body = raw if data["model"] == there else json.dumps({**data, "model": there}).encode()
-            request = self.client.build_request(
-                "POST", url.rstrip("/") + path, content=body, headers=headers, timeout=httpx.Timeout(model.timeout, connect=_CONNECT)
-            )
-            try:
-                response = await self.client.send(request, stream=True)
-            except httpx.TransportError:
-                self.failed.add(name)
-                continue
-            if response.status_code in (401, 403):
-                await response.aclose()  # its text may quote the key
-                raise UpstreamDown("the server behind this model refused the gateway's key")
-            if response.status_code in (502, 503, 504) and name != names[-1]:
-                self.failed.add(name)
-                await response.aclose()
-                continue
-            self.failed.discard(name)
-            return response
-        raise UpstreamDown(f"no server behind {data['model']!r} can be reached", retry_after=model.check)
-
-    async def close(self) -> None:
-        if self._client is not None:
-            await self._client.aclose()
 
 
 def is_plain_upstream(gateway: Gateway, data: dict[str, Any]) -> bool:
@@ -88,13 +34,30 @@ def is_plain_upstream(gateway: Gateway, data: dict[str, Any]) -> bool:
     return isinstance(model, Model) and (model.engine.startswith(("http://", "https://")) or bool(model.upstreams))
 
 
-async def pass_through(request: Request, gateway: Gateway, caller: Caller, path: str, raw: bytes, data: dict[str, Any]) -> Response:
+def or_passed_through(path: str) -> Callable[[Handler], Callable[[Request], Awaitable[Response]]]:
+    """What every address begins with: who calls, the body, and whether it goes through as it is to `path` of another server."""
+
+    def around(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        async def address(request: Request) -> Response:
+            gateway = gateway_of(request)
+            caller = gateway.identify(request)
+            raw, data = await read_json(request, gateway.config.server.max_body)
+            if is_plain_upstream(gateway, data):
+                return pass_through(gateway, caller, path, raw, data)
+            return await handler(request, gateway, caller, data)
+
+        address.__name__ = handler.__name__
+        return address
+
+    return around
+
+
+def pass_through(gateway: Gateway, caller: Caller, path: str, raw: bytes, data: dict[str, Any]) -> Response:
     """The reply that goes through; its usage is billed to the caller."""
-    for name, most in (("max_tokens", gateway.config.caps.max_tokens), ("max_completion_tokens", gateway.config.caps.max_tokens)):
-        if isinstance(data.get(name), int) and data[name] > most:
-            raise BadRequest(f"{name} may be at most {most} here, not {data[name]}", param=name)
-    if isinstance(data.get("n"), int) and data["n"] > gateway.config.caps.n:
-        raise BadRequest(f"n may be at most {gateway.config.caps.n} here, not {data['n']}", param="n")
+    caps = gateway.config.caps
+    for name, most in (("max_tokens", caps.max_tokens), ("max_completion_tokens", caps.max_tokens), ("n", caps.n)):
+        if isinstance(data.get(name), int):
+            at_most(name, data[name], most)
     return Through(gateway, caller, path, raw, data)
 
 
@@ -124,7 +87,7 @@ class Through(Response):
             try:
                 kept = [(k, v) for k, v in response.headers.raw if k.lower() in (b"content-type", b"retry-after", b"content-length")]
                 await send({"type": "http.response.start", "status": response.status_code, "headers": kept})
-                async for piece in self._read(response):
+                async for piece in response.aiter_raw():  # one that breaks off leaves the reply incomplete, which tells the caller
                     tail, pieces = (tail + piece)[-_TAIL:], pieces + piece.count(b"\ndata: ")
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
             finally:
@@ -133,12 +96,6 @@ class Through(Response):
                 with suppress(Exception):
                     await asyncio.shield(response.aclose())
         await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    @staticmethod
-    async def _read(response: httpx.Response) -> AsyncIterator[bytes]:
-        """The pieces; an upstream that breaks off ends the reply there, which an incomplete body tells the caller."""
-        async for piece in response.aiter_raw():
-            yield piece
 
 
 def _settle(ticket: Ticket, model: Model, tail: bytes, pieces: int, raw: bytes, status: int) -> None:

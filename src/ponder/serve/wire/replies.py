@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from ponder.core.answer import Answer
+from ponder.core.context import TraceStep
 from ponder.serve.job import Done, Job
 
 
@@ -25,8 +25,17 @@ def own_of(done: Done, job: Job) -> dict[str, Any]:
     answer, plain = done.answer, {"model": job.target.name, "seed": job.seed, "bill": done.answer.bill.to_dict()}
     if job.target.pipeline is None:
         return plain
-    said = {k: v for k, v in answer.to_dict().items() if k in ("value", "confidence", "abstained", "reason", "shares", "method", "notes")}
-    return {**plain, **said, "budget": str(job.budget)}
+    return {
+        **plain,
+        "value": answer.value,
+        "confidence": answer.confidence,
+        "abstained": answer.abstained,
+        "reason": answer.reason,
+        "shares": answer.shares,
+        "method": answer.method,
+        "notes": answer.trace.notes,
+        "budget": str(job.budget),
+    }
 
 
 def texts_of(done: Done, job: Job) -> list[tuple[str | None, str, str | None]]:
@@ -42,10 +51,9 @@ def texts_of(done: Done, job: Job) -> list[tuple[str | None, str, str | None]]:
     return [(answer.text, _finish(next((c.finish for c in items if c.text == answer.text), "stop")), None)]
 
 
-def progress_of(step: Any) -> dict[str, Any]:
+def progress_of(step: TraceStep) -> dict[str, Any]:
     """A stage's line, for a comment."""
-    ess = step.ess if math.isfinite(step.ess) else None
-    return {"stage": step.stage, "round": step.round, "size": step.size, "ess": ess, "tokens": step.tokens}
+    return {name: value for name, value in step.to_dict().items() if name != "log_evidence"}
 
 
 def _finish(finish: str) -> str:

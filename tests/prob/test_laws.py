@@ -11,33 +11,11 @@ from hypothesis import strategies as st
 
 from ponder.core.resampling import multinomial, residual, stratified, systematic
 from ponder.core.stepwise import extend, loop, resample, start
-from ponder.prob.distributions import Bernoulli, Categorical
+from ponder.papers.denotational_validation import SOFT, UNEVEN, forgetful, inverted, omitted
+from ponder.prob.distributions import Categorical
 from ponder.prob.kernels import independent, mh, single_site
 from ponder.prob.laws import PLAIN, assert_preserves, balance_defect, invariance_defect, kernel_matrix, meaning
 from ponder.prob.program import Program
-
-
-def soft(ctx):
-    rain = ctx.sample(Bernoulli(0.3))
-    if rain:
-        ctx.score(0.2)
-    if ctx.sample(Bernoulli(0.1 if rain else 0.4)):
-        ctx.score(0.1)
-    return rain
-
-
-def uneven(ctx):
-    a = ctx.sample(Bernoulli(0.5))
-    if not a:
-        ctx.score(2)
-        return a
-    b = ctx.sample(Bernoulli(0.5))
-    ctx.sample(Bernoulli(0.2))
-    ctx.score(3 if b else 1)
-    return a
-
-
-SOFT, UNEVEN = Program(soft), Program(uneven)
 
 
 def test_the_sprinkler():
@@ -85,18 +63,8 @@ def test_resample_move_preserves(kernel):
 def test_moving_in_a_loop_that_ends_early_is_biased():
     """Runs of one score end while those of two go on and may move to one score, not back."""
     early = start(1) | loop(extend() | mh(1)) | loop(extend())
-    with pytest.raises(AssertionError, match="does not preserve soft"):
+    with pytest.raises(AssertionError, match="does not preserve sprinkler"):
         assert_preserves(early, SOFT)
-
-
-class inverted(single_site):
-    def correction(self, length, proposed):
-        return F(proposed, length)
-
-
-class omitted(single_site):
-    def correction(self, length, proposed):
-        return F(1)
 
 
 @pytest.mark.parametrize(("mutant", "share"), [(inverted, 0.9), (omitted, 0.75), (single_site, 0.5)])
@@ -109,14 +77,6 @@ def test_mutants_of_the_length_ratio_are_caught_where_lengths_differ(mutant, sha
     assert sum(p for p, x in zip(law, states, strict=True) if x[0]) == pytest.approx(share, abs=1e-9)
     assert (invariance_defect(mutant(), UNEVEN) == 0) == (mutant is single_site)
     assert invariance_defect(mutant(), SOFT) == 0  # all its runs have two draws
-
-
-class forgetful(resample):
-    """Forgets the total: children weigh 1 / n."""
-
-    def __call__(self, population, context):
-        kept = super().__call__(population, context)
-        return kept.normalised()
 
 
 def test_a_filter_that_forgets_the_total_is_caught():

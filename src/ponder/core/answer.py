@@ -58,17 +58,7 @@ class Answer:
             "bill": self.bill.to_dict(),
             "method": self.method,
             "notes": self.trace.notes,
-            "steps": [
-                {
-                    "stage": step.stage,
-                    "size": step.size,
-                    "ess": step.ess,
-                    "log_evidence": step.log_evidence if math.isfinite(step.log_evidence) else None,
-                    "tokens": step.tokens,
-                    "round": step.round,
-                }
-                for step in self.trace.steps
-            ],
+            "steps": [step.to_dict() for step in self.trace.steps],
         }
 
 

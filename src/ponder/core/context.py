@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -93,6 +94,11 @@ class TraceStep:
     tokens: int
     round: int = 0
     population: Population[Any] | None = field(default=None, compare=False, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, without the population; None for a number that is not finite."""
+        plain: dict[str, Any] = {name: value for name, value in vars(self).items() if name != "population"}
+        return {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in plain.items()}
 
 
 @dataclass

@@ -119,14 +119,14 @@ class Population(Generic[T]):
     @property
     def weights(self) -> NDArray[np.float64]:
         """Normalised weights, shape (n,); all zeros if the population is dead."""
-        raw = self._relative()[1]
-        return raw if self.dead else raw / raw.sum()
+        top, raw = self._relative()
+        return np.zeros(len(self)) if np.isinf(top) else raw / raw.sum()
 
     @property
     def ess(self) -> float:
         """Effective sample size, (sum w)^2 / sum w^2, in [1, n]; 0 if dead (Kong, Liu & Wong 1994)."""
-        raw = self._relative()[1]
-        return 0.0 if self.dead else float(raw.sum() ** 2 / np.dot(raw, raw))
+        top, raw = self._relative()
+        return 0.0 if np.isinf(top) else float(raw.sum() ** 2 / np.dot(raw, raw))
 
     def reweight(self, log_factors: ArrayLike) -> Population[T]:
         """Multiply the weights by exp(log_factors), shape (n,); -inf stays -inf whatever the factor."""

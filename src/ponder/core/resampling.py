@@ -43,10 +43,8 @@ def _invert(weights: Weights, positions: NDArray[np.float64]) -> Indices:
 
 
 def _cumulative(weights: Weights) -> Weights:
-    if weights.ndim != 1 or not np.min(weights) >= 0:
-        raise InputError("resampling needs non-negative weights of shape (m,) that sum to 1")
     cumulative = np.cumsum(weights)
-    if abs(cumulative[-1] - 1) > 1e-5:
+    if weights.ndim != 1 or not np.min(weights) >= 0 or abs(cumulative[-1] - 1) > 1e-5:
         raise InputError("resampling needs non-negative weights of shape (m,) that sum to 1")
     cumulative /= cumulative[-1]
     return cumulative

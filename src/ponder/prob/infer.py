@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from fractions import Fraction
+from typing import Any, cast
 
 from numpy.typing import ArrayLike
 
@@ -76,6 +77,12 @@ def run(method: Stage, program: Any, seed: int = 0) -> Posterior:
     return Posterior(population, trace=context.trace)
 
 
+def exactly(method: Stage, program: Any, source: Enumerator) -> ExactPopulation:
+    """One run of an enumeration: the pipeline on the program, all of whose draws are the enumeration's, its weights Fractions."""
+    context = running(program, draws=lambda root, path: source)
+    return cast(ExactPopulation, method(ExactPopulation((None,), (Fraction(1),)), context))
+
+
 def filtering(n: int, scheme: Resampler = systematic(), ess: float = 1.0) -> Stage:
     """Sequential Monte Carlo: `start(n) | loop(extend() | resample(scheme, ess))`."""
     return start(n) | loop(extend() | resample(scheme, ess=ess), limit=ROUNDS)
@@ -128,14 +135,13 @@ def estimate(sites: Sites, program: Any, method: Stage) -> Any:
     """Run an inner algorithm on a program: its evidence estimate becomes a score, one of its particles is returned."""
 
     def inner(rng: Any) -> tuple[Any, Any]:
-        exact = isinstance(rng, Enumerator)
-        if exact:
-            found = method(ExactPopulation((None,), (LogFraction(1).of,)), running(program, draws=lambda root, path: rng))
-            log_evidence = LogFraction(found.total)  # pyright: ignore[reportAttributeAccessIssue]
+        if isinstance(rng, Enumerator):
+            found = exactly(method, program, rng)
+            log_evidence = LogFraction(found.total)
         else:
             found = method(Population((None,), [0.0]), running(program, derive(int(rng.integers(2**31)))))
             log_evidence = found.log_evidence
-        drawn = found.resample(multinomial(), rng, 1)
+        drawn = found.resample(multinomial(), cast(Any, rng), 1)
         return drawn.items[0], log_evidence
 
     drawn, log_evidence = sites.inner(inner)

@@ -15,13 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ponder.core.algebra import Stage
-from ponder.core.context import Context
-from ponder.core.context import Trace as ContextTrace
 from ponder.core.errors import InputError, need
-from ponder.core.problem import Problem
 from ponder.core.seeds import generator
 from ponder.core.stepwise import extend, loop, start
-from ponder.prob.exact import Enumerator, ExactPopulation, enumerate_runs, linear, measure
+from ponder.prob.exact import Enumerator, enumerate_runs, linear, measure
+from ponder.prob.infer import exactly
 from ponder.prob.kernels import Kernel
 from ponder.prob.program import Program, Trace
 
@@ -47,15 +45,6 @@ class Preserved:
         return max((abs(self.expected.get(k, Fraction(0)) - self.found.get(k, Fraction(0))) for k in keys), default=Fraction(0))
 
 
-def value(trace: Trace) -> Hashable:
-    return (trace.finished, trace.value)
-
-
-def enumerating(source: Enumerator, program: Any, **more: Any) -> Context:
-    """A context all of whose draws are an enumeration's."""
-    return Context(Problem("a probabilistic program"), program=program, draws=lambda root, path: source, trace=ContextTrace(), **more)  # pyright: ignore[reportArgumentType]
-
-
 def meaning(
     program: Program, method: Stage = PLAIN, base: int | None = None, key: Callable[[Any], Hashable] = lambda t: t.value
 ) -> dict[Any, Fraction]:
@@ -67,9 +56,7 @@ def meaning(
     Raises:
         InfiniteSupportError: for a continuous draw.
     """
-    nothing = ExactPopulation((None,), (Fraction(1),))
-    runs = enumerate_runs(lambda source: method(nothing, enumerating(source, program)), base)
-    return measure(runs, key)
+    return measure(enumerate_runs(lambda source: exactly(method, program, source), base), key)
 
 
 def assert_preserves(

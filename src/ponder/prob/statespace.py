@@ -106,18 +106,8 @@ def linear_gaussian(
 ) -> StateSpace:
     """x_0 ~ N(0, sd_state^2 / (1 - rho^2)), x_t = rho x_{t-1} + sd_state e_t, y_t = x_t + sd_seen u_t; |rho| < 1."""
     _positive(sd_state=sd_state, sd_seen=sd_seen)
-    if not abs(rho) < 1:
-        raise InputError(f"a stationary process needs |rho| < 1, not {rho}")
+    first, move = _autoregression(0.0, rho, sd_state, dtype)
     level = -math.log(sd_seen * math.sqrt(2 * math.pi))
-
-    def first(n: int, rng: np.random.Generator) -> NDArray[Any]:
-        return rng.standard_normal(n, dtype=dtype) * dtype(sd_state / math.sqrt(1 - rho**2))
-
-    def move(t: int, x: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
-        new = rng.standard_normal(len(x), dtype=dtype)
-        new *= dtype(sd_state)
-        new += dtype(rho) * x
-        return new
 
     def log_density(t: int, x: NDArray[Any], seen: Any) -> NDArray[np.float64]:
         off = (x - dtype(seen)) * dtype(1 / (sd_seen * math.sqrt(2)))
@@ -131,19 +121,8 @@ def stochastic_volatility(
 ) -> StateSpace:
     """x_0 ~ N(mu, sigma^2 / (1 - rho^2)), x_t = mu + rho (x_{t-1} - mu) + sigma e_t, y_t ~ N(0, exp(x_t)); |rho| < 1."""
     _positive(sigma=sigma)
-    if not abs(rho) < 1:
-        raise InputError(f"a stationary process needs |rho| < 1, not {rho}")
+    first, move = _autoregression(mu, rho, sigma, dtype)
     half = 0.5 * math.log(2 * math.pi)
-
-    def first(n: int, rng: np.random.Generator) -> NDArray[Any]:
-        return dtype(mu) + rng.standard_normal(n, dtype=dtype) * dtype(sigma / math.sqrt(1 - rho**2))
-
-    def move(t: int, x: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
-        new = rng.standard_normal(len(x), dtype=dtype)
-        new *= dtype(sigma)
-        new += dtype(rho) * x
-        new += dtype(mu * (1 - rho))
-        return new
 
     def log_density(t: int, x: NDArray[Any], seen: Any) -> NDArray[np.float64]:
         spread = np.exp(-x)
@@ -152,6 +131,25 @@ def stochastic_volatility(
         return -half - spread
 
     return StateSpace(first, move, log_density, y, history)
+
+
+def _autoregression(mean: float, rho: float, sd: float, dtype: Any) -> tuple[Draw, Move]:
+    """The stationary process x_t = mean + rho (x_{t-1} - mean) + sd e_t."""
+    if not abs(rho) < 1:
+        raise InputError(f"a stationary process needs |rho| < 1, not {rho}")
+
+    def first(n: int, rng: np.random.Generator) -> NDArray[Any]:
+        return dtype(mean) + rng.standard_normal(n, dtype=dtype) * dtype(sd / math.sqrt(1 - rho**2))
+
+    def move(t: int, x: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
+        new = rng.standard_normal(len(x), dtype=dtype)
+        new *= dtype(sd)
+        new += dtype(rho) * x
+        if mean:  # a pass over all particles
+            new += dtype(mean * (1 - rho))
+        return new
+
+    return first, move
 
 
 def hidden_markov(first: ArrayLike, step: ArrayLike, emission: ArrayLike, y: ArrayLike, history: bool = False) -> StateSpace:

@@ -39,7 +39,7 @@ def test_labels_do_not_cover_one_another(tmp_path, monkeypatch):
     import ponder.bench.plots as plots
 
     seen = []
-    monkeypatch.setattr(plots, "_save", lambda figure, stem: seen.append(figure) or (stem, stem))
+    monkeypatch.setattr(plots, "save", lambda figure, stem: seen.append(figure) or (stem, stem))
     accuracy_against_tokens(POINTS, tmp_path / "a")
     figure = seen[0]
     axes, renderer = figure.axes[0], figure.canvas.get_renderer()

@@ -63,7 +63,7 @@ def accuracy_against_tokens(points: Sequence[Point], path_stem: str | Path, titl
     """
     if not points:
         raise InputError("there are no points to draw")
-    figure, axes = _figure()
+    figure, axes = new_figure()
     front = pareto([p.tokens for p in points], [p.accuracy for p in points])
     best = [points[i] for i in front]
     axes.plot(
@@ -89,9 +89,9 @@ def accuracy_against_tokens(points: Sequence[Point], path_stem: str | Path, titl
     axes.set_xlabel("tokens per question (prompt and generated)")
     axes.set_ylabel("accuracy (95% interval)")
     axes.legend(frameon=False, loc="lower right")
-    _finish(axes, title)
+    finish(axes, title)
     _place_labels(figure, axes, points)
-    return _save(figure, Path(path_stem))
+    return save(figure, Path(path_stem))
 
 
 def coverage_plot(
@@ -108,7 +108,7 @@ def coverage_plot(
     """
     if not curves or set(fits or ()) - set(curves):
         raise InputError(f"there must be curves to draw, and a curve for every fit; {list(curves)} and {list(fits or ())} were given")
-    figure, axes = _figure()
+    figure, axes = new_figure()
     for i, (name, curve) in enumerate(curves.items()):
         colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
         axes.fill_between(curve.ks, curve.low, curve.high, color=colour, alpha=0.15, lw=0)
@@ -123,11 +123,11 @@ def coverage_plot(
     axes.set_xlabel("samples per problem, k")
     axes.set_ylabel(ylabel)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
-    _finish(axes, title)
-    return _save(figure, Path(path_stem))
+    finish(axes, title)
+    return save(figure, Path(path_stem))
 
 
-def _figure() -> tuple[Any, Any]:
+def new_figure() -> tuple[Any, Any]:
     """A figure of its own canvas: no global state, no window, safe in threads."""
     matplotlib = need("matplotlib", "bench")
     with matplotlib.rc_context(STYLE):
@@ -146,7 +146,8 @@ def _log_axis(axis: Any) -> None:
     axis.set_minor_formatter(ticker.NullFormatter())
 
 
-def _finish(axes: Any, title: str) -> None:
+def finish(axes: Any, title: str) -> None:
+    """Put the title, if there is one, where all plots have it."""
     if title:
         axes.set_title(title, loc="left", fontweight="bold", fontsize=11)
 
@@ -186,7 +187,8 @@ def _move(label: Any, offset: tuple[float, float]) -> None:
     label.set_ha({-1: "right", 0: "center", 1: "left"}[int(np.sign(offset[0]))])
 
 
-def _save(figure: Any, stem: Path) -> tuple[Path, Path]:
+def save(figure: Any, stem: Path) -> tuple[Path, Path]:
+    """Write the figure as PNG and SVG, byte for byte the same each time; both files."""
     matplotlib = need("matplotlib", "bench")
     stem.parent.mkdir(parents=True, exist_ok=True)
     files = (stem.with_name(stem.name + ".png"), stem.with_name(stem.name + ".svg"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ponder.bench.plots import COLOURS, MARKERS, _figure, _finish, _save
+from ponder.bench.plots import COLOURS, MARKERS, finish, new_figure, save
 from ponder.bench.stats import Interval
 from ponder.core.errors import InputError
 
@@ -36,7 +36,7 @@ def shares_plot(
     """
     if not groups or not places or any(len(shares) != len(places) for shares in groups.values()):
         raise InputError(f"shares to draw must be one for each of {list(places)}; given were { {k: len(v) for k, v in groups.items()} }")
-    figure, axes = _figure()
+    figure, axes = new_figure()
     width = 0.7 / len(groups)
     for i, (name, shares) in enumerate(groups.items()):
         at = [x + (i - (len(groups) - 1) / 2) * width for x in range(len(places))]
@@ -51,5 +51,5 @@ def shares_plot(
     axes.set_ylim(-0.02, 1.02)
     axes.set_ylabel(ylabel)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
-    _finish(axes, title)
-    return _save(figure, Path(path_stem))
+    finish(axes, title)
+    return save(figure, Path(path_stem))

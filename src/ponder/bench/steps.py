@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from ponder.bench.plots import COLOURS, MARKERS, _figure, _finish, _save
+from ponder.bench.plots import COLOURS, MARKERS, finish, new_figure, save
 from ponder.bench.stats import Curve, Interval, bootstrap
 from ponder.core.errors import InputError
 from ponder.core.steps import Steps, final_match, parse_steps, prefix_accuracy, prefix_match_length, sequential_match
@@ -156,7 +156,7 @@ def steps_plot(curves: Mapping[str, Curve], path_stem: str | Path, title: str = 
     """
     if not curves:
         raise InputError("there are no curves to draw")
-    figure, axes = _figure()
+    figure, axes = new_figure()
     for i, (name, curve) in enumerate(curves.items()):
         colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
         axes.fill_between(curve.ks, curve.low, curve.high, color=colour, alpha=0.15, lw=0)
@@ -167,8 +167,8 @@ def steps_plot(curves: Mapping[str, Curve], path_stem: str | Path, title: str = 
     axes.set_xlabel("steps of the procedure, k")
     axes.set_ylabel("mean (95% interval)")
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
-    _finish(axes, title)
-    return _save(figure, Path(path_stem))
+    finish(axes, title)
+    return save(figure, Path(path_stem))
 
 
 def expected_after_errors(rate: float, k: int) -> tuple[float, float]:

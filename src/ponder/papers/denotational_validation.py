@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ponder.bench.plots import COLOURS, _figure, _finish, _save
+from ponder.bench.plots import COLOURS, finish, new_figure, save
 from ponder.core.algebra import Stage
 from ponder.core.context import Context
 from ponder.core.population import Population
@@ -279,7 +279,7 @@ def calibration_checks(n_sims: int, seed: int) -> list[Check]:
 
 def mutants_figure(shares: list[tuple[str, Fraction, float]], out: Path) -> Path:
     """The true probability and the mutant's, a row each; the SVG's path."""
-    figure, axes = _figure()
+    figure, axes = new_figure()
     rows = range(len(shares))[::-1]
     for row, (_, due, share) in zip(rows, shares, strict=True):
         axes.plot([float(due), share], [row, row], color="#888888", lw=1.5)
@@ -290,5 +290,5 @@ def mutants_figure(shares: list[tuple[str, Fraction, float]], out: Path) -> Path
     axes.set_xlim(0, 1)
     axes.set_xlabel("probability of the event")
     axes.legend(frameon=False, loc="upper left")
-    _finish(axes, "What small mistakes in an algorithm do to its law")
-    return _save(figure, out / "mutants")[1]
+    finish(axes, "What small mistakes in an algorithm do to its law")
+    return save(figure, out / "mutants")[1]

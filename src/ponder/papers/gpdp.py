@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ponder.bench.plots import COLOURS, _figure, _finish, _save
+from ponder.bench.plots import COLOURS, finish, new_figure, save
 from ponder.core.seeds import generator
 from ponder.papers.report import Check, Report, Table
 from ponder.prob.gpdp import (
@@ -191,12 +191,12 @@ def refined_check(world: Fishery, seed: int) -> Check:
 
 def escapement_figure(policies: Mapping[str, np.ndarray], out: Path) -> Path:
     """What each policy leaves of a stock; the SVG's path."""
-    figure, axes = _figure()
+    figure, axes = new_figure()
     for i, (name, policy) in enumerate((n, p) for n, p in policies.items() if n != SWEPT):
         axes.plot(GRID, escapement(policy), color=COLOURS[i % len(COLOURS)], lw=1.6, label=name, alpha=0.85)
     axes.axhline(Fishery().c, color="#888888", ls="--", lw=1, label="tipping point")
     axes.set_xlabel("stock before harvest")
     axes.set_ylabel("stock left after harvest")
     axes.legend(frameon=False)
-    _finish(axes, "Policies learned from forty unharvested years")
-    return _save(figure, out / "escapement")[1]
+    finish(axes, "Policies learned from forty unharvested years")
+    return save(figure, out / "escapement")[1]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ponder.bench.plots import COLOURS, _figure, _finish, _save
+from ponder.bench.plots import COLOURS, finish, new_figure, save
 from ponder.core.seeds import generator
 from ponder.papers.report import Check, Report, Table
 from ponder.prob.gaussian import Correlation, correlation, diffusion, matern, random_acceleration, squared_exponential
@@ -117,7 +117,7 @@ def gap(process: Correlation, seen: Excursions) -> float:
 
 def survival_figure(process: Correlation, seen: Excursions, out: Path) -> Path:
     """Survival of intervals between crossings, approximated and simulated, on a logarithmic axis; the SVG's path."""
-    figure, axes = _figure()
+    figure, axes = new_figure()
     times = np.linspace(0, 12, 120)
     simulated = seen.survival(times)
     axes.semilogy(times, excursion_law(process).survival(times), color=COLOURS[0], lw=1.8, label="interval approximation")
@@ -125,5 +125,5 @@ def survival_figure(process: Correlation, seen: Excursions, out: Path) -> Path:
     axes.set_xlabel("time since the last zero crossing, t")
     axes.set_ylabel("P(no crossing within t)")
     axes.legend(frameon=False)
-    _finish(axes, f"Intervals between zero crossings: {process.name}")
-    return _save(figure, out / "intervals")[1]
+    finish(axes, f"Intervals between zero crossings: {process.name}")
+    return save(figure, out / "intervals")[1]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ponder.core.resampling import multinomial, residual, stratified, systematic
 from ponder.core.stepwise import extend, loop, resample, start
-from ponder.papers.denotational_validation import SOFT, UNEVEN, forgetful, inverted, omitted
+from ponder.papers.probabilistic.denotational_validation import SOFT, UNEVEN, forgetful, inverted, omitted
 from ponder.prob.distributions import Categorical
 from ponder.prob.kernels import independent, mh, single_site
 from ponder.prob.laws import PLAIN, assert_preserves, balance_defect, invariance_defect, kernel_matrix, meaning

@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 import torch
 
 from ponder.core.steps import sequential_match
-from ponder.papers.procbench_organism import _written, load_net, runs
+from ponder.papers.benchmarks.procbench_organism import _written, load_net, runs
 from ponder.tasks.procbench import label
 from ponder.tasks.procbench.compact import ALPHABET, COLUMNS, NUMBERS, draw, prompt, prompt_places, response, response_places
 from ponder.train.net import read, save

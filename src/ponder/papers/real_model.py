@@ -12,7 +12,7 @@ from ponder.core.problem import Problem
 from ponder.front import ask
 from ponder.lm.load import DEFAULT
 from ponder.lm.recorded import Recorded
-from ponder.papers.rpc_paths import SampledPaths
+from ponder.papers.sampling.rpc_paths import SampledPaths
 from ponder.pull import SOURCES
 from ponder.tasks import Task
 

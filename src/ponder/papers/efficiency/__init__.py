@@ -1,0 +1,1 @@
+"""Reproductions: spending less per token."""

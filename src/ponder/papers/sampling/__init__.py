@@ -1,0 +1,1 @@
+"""Reproductions: sampling and search."""

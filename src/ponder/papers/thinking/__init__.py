@@ -1,0 +1,1 @@
+"""Reproductions: learning to think."""

@@ -1,0 +1,1 @@
+"""Reproductions: validity and trust."""

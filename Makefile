@@ -13,7 +13,7 @@ RUN := out/demo
 .venv/dev: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[math,bench,tasks,torch,code,logic,serve,prob,docs,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[math,bench,tasks,torch,code,logic,serve,prob,trust,causal,search,docs,dev]'
 	touch $@
 
 # A real model answers a question, then three methods are compared on times tables.

@@ -32,11 +32,7 @@ def parse(text: str) -> Pipeline:
 
 def parse_term(text: str) -> Term:
     """Any term: a stage, a scorer, a condition, a resampler."""
-    if len(text) > LONGEST:
-        raise ParseError(f"a method's text may have {LONGEST} characters, this one has {len(text)}", text, LONGEST)
-    if not text.strip():
-        raise ParseError("the method is empty; write for example 'sample(16) | vote()'", text, 0)
-    reader = _Reader(text)
+    reader = _reader(text)
     try:
         value = reader.read(reader.tree().body)
     except RecursionError:
@@ -44,6 +40,22 @@ def parse_term(text: str) -> Term:
     if not isinstance(value, Term):
         raise ParseError(f"a method is made of stages, and this is {value!r}", text, 0)
     return value
+
+
+def syntax_tree(text: str) -> ast.Expression:
+    """A method's text as Python's syntax tree, with nothing read yet: what a template of methods begins with."""
+    try:
+        return _reader(text).tree()
+    except RecursionError:
+        raise ParseError("the method is nested too deeply", text, 0) from None
+
+
+def _reader(text: str) -> _Reader:
+    if len(text) > LONGEST:
+        raise ParseError(f"a method's text may have {LONGEST} characters, this one has {len(text)}", text, LONGEST)
+    if not text.strip():
+        raise ParseError("the method is empty; write for example 'sample(16) | vote()'", text, 0)
+    return _Reader(text)
 
 
 class _Reader:

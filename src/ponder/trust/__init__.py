@@ -1,0 +1,1 @@
+"""What keeps inference honest: reusable holdouts, truth from crowds, what training data leak, certifiers, unlearning."""

@@ -121,7 +121,11 @@ class Client:
         Raises:
             OSError, http.client.HTTPException: the connection broke.
         """
-        self.connection.request("POST", "/v1/chat/completions", body, {"content-type": "application/json"})
+        return self.post("/v1/chat/completions", body)
+
+    def post(self, path: str, body: bytes) -> tuple[int, Any]:
+        """As `chat`, to any address."""
+        self.connection.request("POST", path, body, {"content-type": "application/json"})
         reply = self.connection.getresponse()
         return reply.status, json.loads(reply.read())
 

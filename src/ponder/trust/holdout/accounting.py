@@ -35,8 +35,8 @@ def required_n(questions: int, tau: float, beta: float = 0.05, method: Literal["
         questions: how many, each a mean of values in [0, 1].
         tau, beta: accuracy and failure probability, in (0, 1).
         method: "fixed": all questions chosen beforehand, by Hoeffding's bound and a union. "splitting": a fresh part for each
-            question. "adaptive": questions may depend on answers, which carry Gaussian noise (what `Answerer` with the best noise
-            guarantees by the transfer theorem of Jung et al. 2020, arXiv 1909.03577, theorem 3.5, minimised over its constants).
+            question. "adaptive": questions may depend on answers, which carry Gaussian noise (what `StatisticalQueries` with the best
+            noise guarantees by the transfer theorem of Jung et al. 2020, arXiv 1909.03577, theorem 3.5, minimised over its constants).
     """
     if questions < 1 or not (0 < tau < 1 and 0 < beta < 1):
         raise InputError(f"at least 1 question, 0 < tau < 1 and 0 < beta < 1 are needed, not {questions}, {tau}, {beta}")

@@ -75,7 +75,7 @@ class Ledger:
             InputError: a setting differs from the one that the ledger was opened with, a larger budget for instance.
         """
         kept: dict[str, Any] = {}
-        with self._transaction():
+        with self.together():
             for name, value in given.items():
                 first = json.dumps(otherwise.get(name) if value is None else value)
                 self._db.execute("INSERT INTO settings VALUES (?, ?) ON CONFLICT DO NOTHING", (name, first))
@@ -99,7 +99,7 @@ class Ledger:
         Raises:
             InputError: the name was asked before, of other scores.
         """
-        with self._transaction():
+        with self.together():
             if name:
                 old = self._db.execute("SELECT * FROM questions WHERE name = ?", (name,)).fetchone()
                 if old is not None:
@@ -138,8 +138,12 @@ class Ledger:
             raise PonderError(f"the ledger {self.path} cannot be read or written: {error}") from error
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def together(self) -> Iterator[None]:
+        """Questions that are kept all or not at all, in one write."""
         with self._guarded():
+            if self._db.in_transaction:
+                yield
+                return
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield

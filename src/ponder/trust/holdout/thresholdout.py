@@ -103,8 +103,14 @@ class Holdout:
         given = {
             "kind": type(self).__name__,
             "rows": _digest("\n".join(sorted(rows)).encode()) if rows else None,
-            "size": size, "low": low, "high": high, "preset": preset,
-            "threshold": threshold, "noise": noise, "budget": budget, "seed": seed,
+            "size": size,
+            "low": low,
+            "high": high,
+            "preset": preset,
+            "threshold": threshold,
+            "noise": noise,
+            "budget": budget,
+            "seed": seed,
         }
         kept = self.ledger.settle(given, {"threshold": usual, "noise": usual / 12, "seed": secrets.randbits(62)})
         self.size, self.budget, self.preset, self.low, self.high = size, budget, preset, low, high
@@ -134,9 +140,10 @@ class Holdout:
         return self._ask_means(float(train.mean()), float(held.mean()), name, _digest(train.tobytes() + held.tobytes()))
 
     def ask_means(self, train_means: ArrayLike, holdout_means: ArrayLike) -> list[Estimate]:
-        """Many questions in turn, given the means of their scores, each of shape (q,). The range is the caller's promise."""
+        """Many questions in turn, given the means of their scores, shape (q,) each: all answered or none. Ranges are not checked."""
         pairs = np.broadcast_arrays(np.atleast_1d(train_means), np.atleast_1d(holdout_means))
-        return [self._ask_means(float(t), float(h), "", "") for t, h in zip(*pairs, strict=True)]
+        with self.ledger.together():
+            return [self._ask_means(float(t), float(h), "", "") for t, h in zip(*pairs, strict=True)]
 
     @property
     def remaining(self) -> int:

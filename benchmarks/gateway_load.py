@@ -59,7 +59,7 @@ class Load:
         """One question; what was wrong with the answer, "" if nothing."""
         method, stream = draw.choice(METHODS), draw.random() < 0.25
         body = body_of(f"scripted:{method}" if method else "scripted", draw.randrange(1 << 30), stream=stream)
-        writer.write(f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
+        writer.write(f"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
         head = await reader.readuntil(b"\r\n\r\n")
         status, low = head.split(b" ", 2)[1].decode(), head.lower()
         if b"content-length:" in low:

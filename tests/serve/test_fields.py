@@ -16,11 +16,12 @@ from ponder.serve.config import Alias, Config, Model
 from ponder.serve.engines import Engines
 
 ENGINE = Seen()
+HERE = "http://localhost"
 CONFIG = Config(
     models={"scripted": Model(engine="scripted:a=1")}, aliases={"careful": Alias("scripted", "sample(4) | vote()", "2k tokens")}
 )
 APP = create_app(CONFIG, Engines({"scripted": ENGINE}, CONFIG.aliases))
-CLIENT = TestClient(APP, raise_server_exceptions=True)
+CLIENT = TestClient(APP, HERE, raise_server_exceptions=True)
 USER = {"role": "user", "content": "What is 7 * 8?"}
 METHODS = (
     "",
@@ -84,7 +85,7 @@ def test_turns_reach_the_engine_as_turns():
 
 def test_a_reply_that_holds_user_survives():
     engine = Seen({'print("User: hello")': 1.0})
-    client = TestClient(create_app(engines=Engines({"m": engine})))
+    client = TestClient(create_app(engines=Engines({"m": engine})), HERE)
     for model in ("m", "m:sample(2)|vote()"):
         reply = client.post("/v1/chat/completions", json={"model": model, "messages": [USER], "ponder": {"reads": "text"}})
         assert reply.json()["choices"][0]["message"]["content"] == 'print("User: hello")'

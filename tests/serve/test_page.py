@@ -24,6 +24,7 @@ from ponder.serve.keys import KeyStore
 from ponder.serve.page.pipeline_view import choices, describe
 from ponder.tasks import load as load_task
 
+HERE = "http://localhost"
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)> so the answer is 56."
 STEPS = {"a\n\nc\n\n56": 0.5, "a\n\nd\n\n54": 0.3, "z\n\nq\n\n55": 0.2}
 VENDORED = {
@@ -35,7 +36,7 @@ VENDORED = {
 @pytest.fixture
 def client() -> Iterator[TestClient]:
     engines = Engines({"steps": step_by_step(STEPS), "hostile": Scripted({HOSTILE: 1.0})})
-    with TestClient(create_app(engines=engines)) as made:
+    with TestClient(create_app(engines=engines), base_url=HERE) as made:
         yield made
 
 
@@ -99,7 +100,7 @@ def test_a_gateway_with_keys_asks_for_one_and_keeps_it_out_of_reach_of_scripts(t
     key = store.add("reader")
     store.close()
     config = Config(keys=Keys(file=str(tmp_path / "keys.sqlite")))
-    with TestClient(create_app(config, engines=Engines({"steps": step_by_step(STEPS)}))) as client:
+    with TestClient(create_app(config, engines=Engines({"steps": step_by_step(STEPS)})), base_url=HERE) as client:
         assert "asks for a key" in client.get("/").text
         for address in ("/ask", "/ui/ask"):
             assert client.post(address, data={"question": "?", "model": "steps"}).status_code == 401
@@ -118,7 +119,8 @@ def test_past_runs_are_shown_with_their_samples(tmp_path: Path) -> None:
     run(Plan([load_task("times-tables", limit=3)], methods, {"m": Scripted({"7 * 8 = 56": 0.5, HOSTILE: 0.5})}), store)
     key = next(iter(store.keys()))
     store.close()
-    with TestClient(create_app(Config(pages=Pages(runs=str(tmp_path))), engines=Engines({"steps": step_by_step(STEPS)}))) as client:
+    app = create_app(Config(pages=Pages(runs=str(tmp_path))), engines=Engines({"steps": step_by_step(STEPS)}))
+    with TestClient(app, base_url=HERE) as client:
         assert "first" in client.get("/runs").text
         shown = client.get("/runs/show", params={"name": "first"}).text
         assert '<svg class="plot"' in shown

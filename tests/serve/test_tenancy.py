@@ -13,10 +13,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 
 from ponder.core.budget import Bill
 from ponder.core.errors import InputError
 from ponder.serve.admission import HUNG_UP, Admission, Caller
+from ponder.serve.app import create_app
 from ponder.serve.config import Config, Keys, Model, Queue, Server, load
 from ponder.serve.errors import Busy, QuotaExceeded, Unauthorized, body_of, headers_of
 from ponder.serve.fair_queue import FairQueue, Place
@@ -322,3 +324,21 @@ def test_a_ledger_that_is_no_database_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="cannot be used") as error:
         Ledger(tmp_path / "x")
     assert isinstance(error.value.__cause__, sqlite3.DatabaseError)
+
+
+@pytest.mark.parametrize(
+    ("host", "taken"),
+    [
+        ("localhost:8080", True),
+        ("127.0.0.1", True),
+        ("[::1]:8080", True),
+        ("Ponder.example.org", True),
+        ("evil.example", False),
+        ("", False),
+    ],
+)
+def test_without_keys_only_its_own_names_are_answered(host: str, taken: bool) -> None:
+    config = Config(models={"m": Model(engine="scripted:a=1")}, server=Server(hosts=("ponder.example.org",)))
+    reply = TestClient(create_app(config)).get("/v1/models", headers={"host": host})
+    assert reply.status_code == (200 if taken else 421)
+    assert taken or reply.json()["error"]["code"] == "unknown_host"

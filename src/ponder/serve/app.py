@@ -22,6 +22,7 @@ from ponder.serve.digest.room import DigestSettings
 from ponder.serve.engines import Engines
 from ponder.serve.errors import GatewayError, body_of, headers_of, status_of
 from ponder.serve.gateway import Gateway
+from ponder.serve.hosts import KnownHosts
 from ponder.serve.page import routes as page
 from ponder.serve.papers import routes as papers
 from ponder.serve.papers.room import PapersSettings
@@ -62,6 +63,8 @@ def create_app(config: Config | None = None, engines: Engines | None = None, pat
         app.include_router(papers.router)
     app.add_exception_handler(PonderError, _explained)
     app.add_exception_handler(HTTPException, _refused)
+    if not (config.keys.file or config.server.open):
+        app.add_middleware(KnownHosts, names=config.server.hosts)
     if config.server.cors:
         app.add_middleware(CORSMiddleware, allow_origins=config.server.cors, allow_methods=["GET", "POST"], allow_headers=["*"])
 

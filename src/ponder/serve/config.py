@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import tomllib
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from ponder.core.budget import Budget, Price
 from ponder.core.errors import InputError, PonderError
 from ponder.lm.load import DEFAULT, check
+from ponder.serve.hosts import is_loopback
 from ponder.serve.limits import parse_limits
 from ponder.serve.options import option, read
 
@@ -23,6 +23,9 @@ class Server:
     host: str = option("127.0.0.1", "The address to listen on; the default is this machine only.")
     port: int = option(8080, "The port to listen on.", least=0)
     open: bool = option(False, "Allow an address that other machines reach although no keys are asked for.")
+    hosts: tuple[str, ...] = option(
+        (), "Names by which a gateway without keys may be called, beside localhost, as ponder.example.org behind a proxy."
+    )
     cors: tuple[str, ...] = option(
         (), "Origins whose pages may call the gateway from a browser, as https://chat.example.org; none by default."
     )
@@ -179,7 +182,7 @@ class Config:
         for name, alias in self.aliases.items():
             if name in self.models or alias.model not in self.models:
                 raise InputError(f"the alias {name!r} must have a name of its own and stand for one of {', '.join(self.models)}")
-        if not (_loopback(self.server.host) or self.keys.file or self.server.open):
+        if not (is_loopback(self.server.host) or self.keys.file or self.server.open):
             raise InputError(
                 f"{self.server.host} can be reached from other machines, and no keys are asked for: "
                 "name a keys.file, or say server.open = true"
@@ -221,10 +224,3 @@ def secret(variable: str, file: str) -> str | None:
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"the secret in {file} cannot be read: {type(error).__name__}") from None
     return None
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -45,6 +45,12 @@ class NotFound(GatewayError):
     status, kind, code = 404, "invalid_request_error", "not_found"
 
 
+class UnknownHost(GatewayError):
+    """The request calls the gateway by a name that is not its own."""
+
+    status, kind, code = 421, "invalid_request_error", "unknown_host"
+
+
 class TooLarge(GatewayError):
     """The request's body is longer than the gateway reads."""
 
@@ -119,6 +125,7 @@ def body_of(error: PonderError) -> dict[str, Any]:
 
 
 def headers_of(error: PonderError) -> dict[str, str]:
-    """The headers of an error reply: `Retry-After`, in whole seconds and never 0, where asking again may help."""
+    """The headers of an error reply: `Retry-After`, in whole seconds and never 0, where asking again may help; going down closes."""
     hint = getattr(error, "retry_after", None)
-    return {} if hint is None else {"Retry-After": str(max(1, -int(-hint // 1)))}
+    wait = {} if hint is None else {"Retry-After": str(max(1, -int(-hint // 1)))}
+    return wait | {"Connection": "close"} if isinstance(error, Draining) else wait

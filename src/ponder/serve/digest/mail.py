@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import smtplib
 import ssl
 import time
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 
 from ponder.core.errors import InputError, PonderError
 from ponder.serve.digest.addresses import read_address
+from ponder.serve.hosts import is_loopback
 
 Outcome = Literal["sent", "refused", "later"]
 PORTS = {"smtps": 465, "smtp": 587, "smtp-plain": 25}
@@ -66,7 +66,7 @@ def read_server(url: str, sender: str = "", password: str = "") -> MailServer:
         raise InputError("a mail server is written smtps://USER@HOST:PORT, smtp://USER@HOST:PORT or smtp-plain://HOST:PORT")
     if parts.password is not None:
         raise InputError("leave the password out of the mail server's address and put it into PONDER_SMTP_PASSWORD")
-    plain = parts.scheme == "smtp-plain" or (parts.scheme == "smtp" and _is_local(parts.hostname))
+    plain = parts.scheme == "smtp-plain" or (parts.scheme == "smtp" and is_loopback(parts.hostname))
     tls = "tls" if parts.scheme == "smtps" else "none" if plain else "starttls"
     sender = read_address(sender or f"ponder@{parts.hostname}")
     return MailServer(parts.hostname, port or PORTS[parts.scheme], tls, sender, parts.username or "", password)
@@ -177,12 +177,3 @@ class _Line:
             raise
         smtp.close()
         raise MailError(problem)
-
-
-def _is_local(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

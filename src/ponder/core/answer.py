@@ -58,6 +58,7 @@ class Answer:
             "bill": self.bill.to_dict(),
             "method": self.method,
             "notes": self.trace.notes,
+            "unread": {stage: list(counts) for stage, counts in self.trace.unread.items()},
             "steps": [step.to_dict() for step in self.trace.steps],
         }
 

@@ -108,12 +108,14 @@ class Trace:
     Attributes:
         steps: one a stage that ran.
         notes: what the reader of the answer should know.
+        unread: stage -> how many replies of a model it could not read, and how many it asked for.
         keep: whether steps hold their populations, so that the search can be drawn.
         listener: called with each step as it happens.
     """
 
     steps: list[TraceStep] = field(default_factory=list[TraceStep])
     notes: list[str] = field(default_factory=list[str])
+    unread: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     keep: bool = False
     listener: Callable[[TraceStep], None] | None = field(default=None, repr=False, compare=False)
 
@@ -128,6 +130,18 @@ class Trace:
         """Remember something the reader of the answer should know, once."""
         if text not in self.notes:
             self.notes.append(text)
+
+    def count_unread(self, stage: str, unread: int, asked: int) -> None:
+        """Add to how many replies a stage could not read, of how many that it asked for; the notes say it in words."""
+        before = self.unread.get(stage, (0, 0))
+        total = self.unread[stage] = (before[0] + unread, before[1] + asked)
+        self.notes[:] = [note for note in self.notes if note != _unread_note(stage, before)]
+        if total[0]:
+            self.note(_unread_note(stage, total))
+
+
+def _unread_note(stage: str, counts: tuple[int, int]) -> str:
+    return f"{stage} could not read {counts[0]} of {counts[1]} replies"
 
 
 @dataclass(frozen=True)

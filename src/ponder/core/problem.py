@@ -68,6 +68,7 @@ class Candidate:
         steps: the pieces that were written, in order, each with its separator.
         model: the engine that wrote it.
         scores: scorer -> the log-score it last gave this candidate.
+        critique: what a critic said of it; "" if none did.
         resting: True once an extension has passed it by because it was finished. What it weighs is settled.
         root: which of the particles that `start` made it descends from.
         parent: the candidate that this one extends.
@@ -83,6 +84,7 @@ class Candidate:
     steps: tuple[str, ...] = ()
     model: str = ""
     scores: Mapping[str, float] = field(default_factory=dict[str, float], compare=False)
+    critique: str = field(default="", compare=False)
     resting: bool = field(default=False, compare=False)
     root: int = field(default=0, compare=False)
     parent: Candidate | None = field(default=None, compare=False, repr=False)

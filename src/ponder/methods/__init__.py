@@ -5,6 +5,7 @@ import ponder.stages  # noqa: F401
 from ponder.core.text import parse
 from ponder.methods.adaptive import adaptive_best_of_n, pruned_best_of_n
 from ponder.methods.gibbs import parallel_tempering, particle_gibbs
+from ponder.methods.layered import archon, generative_selection, mixture_of_agents, self_refine
 from ponder.methods.linc import linc
 from ponder.methods.named import METHODS, named
 from ponder.methods.resampling import resample_until_pass
@@ -26,12 +27,15 @@ __all__ = [
     "adaptive_best_of_n",
     "adaptive_branching",
     "adaptive_consistency",
+    "archon",
     "beam_search",
     "best_of_n",
     "dvts",
     "entropic_particle_filter",
+    "generative_selection",
     "hint_infer",
     "linc",
+    "mixture_of_agents",
     "named",
     "parallel_tempering",
     "parse",
@@ -44,6 +48,7 @@ __all__ = [
     "revisions",
     "rpc",
     "self_consistency",
+    "self_refine",
     "step_beam_search",
     "tool_reasoning",
     "tree_search",

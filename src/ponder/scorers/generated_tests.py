@@ -52,16 +52,20 @@ class generated_tests(Scorer):
         if not tests:
             context.trace.note("no reply held a test that can be used; the candidates were not weighed by generated tests")
             return np.zeros(len(candidates))
+        shares = agreement(self.passes(candidates, tests, context))
+        if not shares.any():
+            context.trace.note(f"no candidate passes any of {len(tests)} generated tests; they were left out")
+            return np.zeros(len(candidates))
+        return log(shares)
+
+    def passes(self, candidates: Sequence[Candidate], tests: tuple[str, ...], context: Context) -> NDArray[np.bool_]:
+        """Which candidate passes which test in the sandbox, shape (n, tests); equal programs are run once."""
         values = list(dict.fromkeys(c.value for c in candidates if c.value is not None))
         checks = [check_of(context.problem, value, tests) for value in values]
         ran = find(self.backend).check(checks, Limits(seconds=self.seconds)) if checks else []
         none = (False,) * len(tests)
         passed = {v: o.passed or none for v, o in zip(values, ran, strict=True)}
-        shares = agreement(np.array([passed.get(c.value or "", none) for c in candidates]))
-        if not shares.any():
-            context.trace.note(f"no candidate passes any of {len(tests)} generated tests; they were left out")
-            return np.zeros(len(candidates))
-        return log(shares)
+        return np.array([passed.get(c.value or "", none) for c in candidates])
 
     def proposed(self, context: Context) -> tuple[str, ...]:
         """The different tests of n replies."""

@@ -5,14 +5,20 @@ from ponder.core.stepwise import extend, loop, resample, split, start
 from ponder.stages.ab_mcts import ab_mcts
 from ponder.stages.accept import accepted
 from ponder.stages.conditions import confident, reached, settled
+from ponder.stages.critique import critique
 from ponder.stages.decide import abstain, argmax, distinct, draw, judged, prune, top, vote
+from ponder.stages.fuse import fuse
 from ponder.stages.gibbs import gibbs
 from ponder.stages.hints import hinted
 from ponder.stages.logic import formalise, prove, repair
 from ponder.stages.mcts import mcts
+from ponder.stages.rank import rank
+from ponder.stages.refine import refine
 from ponder.stages.revise import attempts, revise, winners
 from ponder.stages.sample import sample, write
 from ponder.stages.tempering import tempering
+from ponder.stages.unit_tests import unit_tests
+from ponder.stages.verify import verify
 from ponder.stages.weigh import merge, rescore, weigh
 
 __all__ = [
@@ -22,10 +28,12 @@ __all__ = [
     "argmax",
     "attempts",
     "confident",
+    "critique",
     "distinct",
     "draw",
     "extend",
     "formalise",
+    "fuse",
     "gibbs",
     "hinted",
     "judged",
@@ -34,7 +42,9 @@ __all__ = [
     "merge",
     "prove",
     "prune",
+    "rank",
     "reached",
+    "refine",
     "repair",
     "resample",
     "rescore",
@@ -45,7 +55,9 @@ __all__ = [
     "start",
     "tempering",
     "top",
+    "unit_tests",
     "until",
+    "verify",
     "vote",
     "weigh",
     "winners",

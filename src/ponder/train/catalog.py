@@ -25,6 +25,7 @@ RECIPES = {
     "family": "family:counter",
     "procedures": "procedures:follower",
     "products": "products:make",
+    "two-modes": "two_modes:two_modes",
     "logic-formula": "logic:organism",
     "logic-answer": "logic:organism",
 }

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ponder.core.errors import InputError, need
-from ponder.train.net import TorchNet
+from ponder.train.net import COMMON, TorchNet
 
 torch: Any = need("torch", "torch")
 
@@ -24,7 +24,8 @@ class Batch:
         learn: weight of each token as a thing to predict, shape (rows, length); 0 for prompts and filling. The first token of an
             example is never predicted, whatever its weight.
         positions: place of each token in its example, shape (rows, length); None if every row is one example.
-        segments: which example of its row each token belongs to, shape (rows, length), -1 for filling; None as above.
+        segments: which example of its row each token belongs to, shape (rows, length), -1 for filling, `COMMON` for what all of a row's
+            examples read; None as above.
         first: no token before this column is learnt.
     """
 
@@ -93,6 +94,39 @@ def pack(examples: Sequence[tuple[Sequence[int], Sequence[int]]], length: int) -
             learn[row, max(at + len(prompt), at + 1) : end] = 1
             at = end
     return Batch(tokens, learn, positions, segments)
+
+
+Example = tuple[Sequence[int], Sequence[int], Sequence[float]]
+"""Prompt, response and the weight of each token of the response."""
+
+
+def behind(rows: Sequence[tuple[Sequence[int], Sequence[Example]]], place: int | None = None, filling: int = 0) -> Batch:
+    """Rows of a beginning and several examples, each of which reads the beginning and nothing of the other examples.
+
+    Args:
+        rows: the beginning's ids, which may be none, and the examples.
+        place: where every example begins; right behind the beginning if None.
+        filling: the id that fills rows up.
+
+    Raises:
+        InputError: no row has an example.
+    """
+    if not any(examples for _, examples in rows):
+        raise InputError("rows need at least one example")
+    lengths = [len(start) + sum(len(p) + len(r) for p, r, _ in examples) for start, examples in rows]
+    shape = (len(rows), max(lengths))
+    tokens, learn = np.full(shape, filling), np.zeros(shape, np.float32)
+    places, segments = np.zeros(shape, np.int64), np.full(shape, -1, np.int64)
+    for row, (start, examples) in enumerate(rows):
+        at = len(start)
+        tokens[row, :at], places[row, :at], segments[row, :at] = start, np.arange(at), COMMON
+        for i, (prompt, response, weights) in enumerate(examples):
+            learnt, end = at + len(prompt), at + len(prompt) + len(response)
+            tokens[row, at:end] = [*prompt, *response]
+            places[row, at:end] = (len(start) if place is None else place) + np.arange(end - at)
+            segments[row, at:end], learn[row, learnt:end] = i, weights
+            at = end
+    return Batch(tokens, learn, places, segments, first=max(1, int(learn.any(0).argmax())))
 
 
 class Rows(Protocol):

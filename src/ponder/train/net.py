@@ -15,6 +15,8 @@ from ponder.core.errors import EngineError, InputError, need
 
 torch: Any = need("torch", "torch")
 _EPS = 1e-6
+COMMON = -2
+"""The segment of a beginning that all examples of a row share: every later token attends to it."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class TorchNet(torch.nn.Module):
             tokens: ids, shape (batch, length).
             first: earlier positions are only attended to; saves the last block's work on them.
             positions: of every token, shape (batch, length); counted on from the cache if None.
-            segments: which example every token belongs to, shape (batch, length); a token attends within its own only.
+            segments: which example every token belongs to, shape (batch, length); a token attends within its own, and to `COMMON`.
             past: keys and values of earlier tokens for every layer, `[[] for _ in layers]` at the start; extended in place.
         """
         length, start = tokens.shape[1], past[0][0].shape[2] if past and past[0] else 0
@@ -112,7 +114,8 @@ class TorchNet(torch.nn.Module):
             positions = torch.arange(start, start + length)
         mask = torch.full((length, start + length), -math.inf).triu(start + 1)
         if segments is not None:
-            mask = mask.masked_fill((segments[:, :, None] != segments[:, None, :])[:, None], -math.inf)
+            others, common = segments[:, :, None] != segments[:, None, :], segments[:, None, :] == COMMON
+            mask = mask.masked_fill((others & ~common)[:, None], -math.inf)
         x = self.embed[tokens] + self.position[positions]
         for i, block in enumerate(self.layers):
             skip = first if i == len(self.layers) - 1 else 0

@@ -16,6 +16,7 @@ from ponder.bench.stats import Interval, bootstrap, wilson
 from ponder.core.language import LM
 from ponder.core.seeds import generator
 from ponder.lm.load import DEFAULT, load
+from ponder.papers.benchmarks.mind_your_step_organism import organism_part
 from ponder.papers.real_model import is_here, kept_calls, without_it
 from ponder.papers.report import Check, Report, Table
 from ponder.tasks import Task
@@ -39,7 +40,7 @@ THINKING, GUESSED = "verbal, thinking", "verbal, thinking, unread as guesses"
 LEAST_AUC, LEAST_LOSS = 0.65, 0.10
 UNTESTED = (
     "the paper's headline, direct answers against chain of thought of models that can do the tasks (GPT-4o and o1-preview, -36 points); "
-    "an organism trained for both modes; photographs of faces (the task `faces` is a drawn stand-in); a model that learns over many passes."
+    "photographs of faces (the task `faces` is a drawn stand-in); a model that learns over many passes."
 )
 NOTES = (
     "A model of 135 million weights is below the effect's range: asked in words it is at chance with and without thinking, so a drop from "
@@ -48,6 +49,8 @@ NOTES = (
     "neighbouring letters that occur in those shown is a baseline without a model, and a strong one.",
     "The gates are on strings written as they are. The readout with spaces between letters was added after a first run had been seen: the "
     "model's tokens hold several letters, and it has no gate.",
+    "An organism reads strings as pairs of letters and answers at once or after writing up to eight pairs: the same weights, told apart by "
+    "a token. Its rules are learnt from an inducer that counts in haste and slips; its answers are learnt from the truth in both modes.",
     "Answers that cannot be read count as wrong in the table of conditions, and are left out of its difference over read answers. The gate "
     "counts them as guesses, because as errors they would pass it by themselves.",
 )
@@ -89,17 +92,17 @@ class Grammars:
 
 
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
-    """Exact checks of the tasks, and implicit against verbal knowledge of SmolLM2 if its file is here.
+    """Exact checks of the tasks, organisms in two modes, and implicit against verbal knowledge of SmolLM2 if its file is here.
 
     Args:
-        quick: 1 grammar instead of 12 for the implicit readout and of 4 for all others, shorter chains of thought, neither spaced letters
-            nor yes against no, and none of the other tasks.
+        quick: one organism on 10 grammars instead of all on 100; of the model 1 grammar instead of 12 for the implicit readout and of 4
+            for all others, shorter chains of thought, neither spaced letters nor yes against no, and none of the other tasks.
         seed: of tasks and draws.
         out: a folder for the figure, accuracy by how it is asked, and in full runs for the model's calls, which a rerun replays.
     """
     began = time.perf_counter()
-    checks = [passes_check(seed), glasses_check(seed)]
-    tables: list[Table] = []
+    found_by_organisms, tables = organism_part(quick, seed)
+    checks = [passes_check(seed), glasses_check(seed), *found_by_organisms]
     figures: tuple[Path, ...] = ()
     untested = UNTESTED
     if not quick or is_here():

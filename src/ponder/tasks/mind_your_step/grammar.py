@@ -6,7 +6,7 @@ belong and 22 that do not); the automaton is ours: six nodes with two lettered e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,17 +112,21 @@ def ask_about(text: str, study: Sequence[str], grammar: int = 0, id: str = "") -
     return Problem(question, id=id, reads="boolean", data={"kind": KIND, "grammar": grammar, "study": list(study), "string": text})
 
 
-def chunk_overlap(text: str, study: Sequence[str]) -> float:
-    """The share of the pairs of neighbouring letters of a string that occur in the shown strings: a baseline without a model. The ends of a
-    string count as letters."""
-    seen = {pair for s in study for pair in _pairs(s)}
-    pairs = _pairs(text)
-    return sum(pair in seen for pair in pairs) / len(pairs)
-
-
-def _pairs(text: str) -> list[str]:
+def pairs(text: str) -> list[str]:
+    """A string's pairs of neighbouring letters, its ends counted as letters: "MR" has ^M, MR and R$."""
     framed = f"^{text}$"
     return [framed[i : i + 2] for i in range(len(framed) - 1)]
+
+
+def overlap(text: str, known: Iterable[str]) -> float:
+    """The share of a string's pairs that are among known ones."""
+    there, own = set(known), pairs(text)
+    return sum(pair in there for pair in own) / len(own)
+
+
+def chunk_overlap(text: str, study: Sequence[str]) -> float:
+    """The share of a string's pairs that occur in the shown strings: a baseline without a model."""
+    return overlap(text, (pair for s in study for pair in pairs(s)))
 
 
 def _make(rest: str, options: dict[str, Any], limit: int | None, seed: int) -> Task:

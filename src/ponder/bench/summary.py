@@ -10,6 +10,7 @@ import numpy as np
 
 from ponder.bench.stats import Interval, bootstrap, expected_calibration_error, pareto
 from ponder.bench.store import Key
+from ponder.trust.holdout import Estimate
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Row:
         calibration_error: expected calibration error of the confidence, 10 bins.
         tokens, calls, seconds, money: means a question.
         front: True if no other method of the task is both cheaper in tokens and better.
+        held: what a reusable holdout says of the accuracy, if the run has one; the other figures are then of the training half.
     """
 
     task: str
@@ -41,6 +43,7 @@ class Row:
     seconds: float
     money: float
     front: bool = False
+    held: Estimate | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

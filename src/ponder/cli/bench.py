@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 import time
@@ -13,6 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from ponder.bench.held import held_rows
 from ponder.bench.run import Outcome, Plan, run
 from ponder.bench.store import Key, RunStore
 from ponder.bench.summary import Row, summarise
@@ -54,12 +56,20 @@ from ponder.tasks import load as load_task
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("out/bench"), show_default=True, help="The run's folder."
 )
+@click.option(
+    "--holdout",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    help="Keep a half of the problems back: a folder of ledgers, the same for every run that tunes on these tasks.",
+)
+@click.option("--holdout-budget", type=click.IntRange(1), default=100, show_default=True, help="How often a holdout may disagree.")
 @click.option("--plot/--no-plot", default=True, help="Draw accuracy against tokens (extra: bench).")
 @price_option
 @json_option
 def bench(
     tasks: tuple[str, ...], methods: tuple[str, ...], model: str, limit: int | None, seeds: int, seed: int, budget: str,
-    out: Path, plot: bool, price: str, as_json: bool, reward: tuple[str, ...], separator: str | None, max_steps: int, **sampling: Any,
+    out: Path, holdout: Path | None, holdout_budget: int, plot: bool, price: str, as_json: bool, reward: tuple[str, ...],
+    separator: str | None, max_steps: int, **sampling: Any,
 ) -> None:  # fmt: skip
     """Run methods on TASKS and compare accuracy and cost.
 
@@ -69,7 +79,9 @@ def bench(
     ponder bench file:questions.csv,question=q,answer=a --method "adaptive_consistency()"
 
     Every answer is stored the moment it exists. The same command goes on after a kill, in the middle of a search if need be;
-    methods that begin alike share their samples. Exit code 0: all answered, 1: some questions failed, 130: interrupted.
+    methods that begin alike share their samples. With --holdout, accuracy is that of the training half, and what to report is the
+    estimate that the other half vouches for, however many methods were tried. Exit code 0: all answered, 1: some questions failed,
+    130: interrupted.
     """
     pipelines = [parse(text) for text in methods]
     for name in (model, *reward):
@@ -83,9 +95,15 @@ def bench(
     plan = Plan(loaded, pipelines, engines, range(seed, seed + seeds), settings, style, limits, as_rewards(reward, engines), program)
     store = RunStore(out)
     store.settle(plan.settings)
-    outcome = _run(plan, store)
+    outcome = _run(plan, store, show_accuracy=holdout is None)
     names = [str(m) for m in pipelines]
-    rows = summarise({k: v for k, v in store.answers().items() if k in set(plan.keys)}, names, [t.name for t in loaded])
+    answers = {k: v for k, v in store.answers().items() if k in set(plan.keys)}
+    if holdout is None:
+        rows = summarise(answers, names, [t.name for t in loaded])
+    else:
+        asked = {t.name: [p.id for p in t.problems] for t in loaded}
+        about = json.dumps(plan.settings, sort_keys=True)
+        rows = held_rows(answers, names, asked, holdout, about=about, budget=holdout_budget)
     plots = _plots(rows, out) if plot else []
     store.close()
     if as_json:
@@ -107,8 +125,8 @@ def bench(
         sys.exit(1)
 
 
-def _run(plan: Plan, store: RunStore) -> Outcome:
-    """Run with live progress: answers, accuracy so far, tokens a second, time left."""
+def _run(plan: Plan, store: RunStore, show_accuracy: bool) -> Outcome:
+    """Run with live progress: answers, accuracy so far if it may be shown, tokens a second, time left."""
     total, known = len(plan.keys), len(set(plan.keys) & store.keys())
     screen = progress_console()
     columns = (
@@ -132,7 +150,8 @@ def _run(plan: Plan, store: RunStore) -> Outcome:
                 counts["correct"] += row["correct"]
                 counts["tokens"] += row["bill"]["tokens"]
                 rate = counts["tokens"] / max(1e-9, time.monotonic() - began)
-                facts = f"{counts['correct'] / counts['done']:.0%} right, {rate:,.0f} tokens/s"
+                right = f"{counts['correct'] / counts['done']:.0%} right, " if show_accuracy else ""
+                facts = f"{right}{rate:,.0f} tokens/s"
             progress.update(bar, advance=1, facts=facts)
 
         return run(plan, store, on_answer)
@@ -159,12 +178,15 @@ def _plots(rows: list[Row], out: Path) -> list[Path]:
 
 
 def _print(rows: list[Row], guess: dict[str, float], outcome: Outcome, plots: list[Path], out: Path) -> None:
-    table = Table("task", "method", "accuracy", "95% interval", "random", "oracle", "ECE", "tokens", "seconds", "front")
+    held = any(r.held for r in rows)
+    vouched = ("holdout", "told by", "budget left") if held else ()
+    table = Table("task", "method", "accuracy", "95% interval", *vouched, "random", "oracle", "ECE", "tokens", "seconds", "front")
     for r in rows:
         interval = f"{r.accuracy.low:.3f} to {r.accuracy.high:.3f}"
         money = f" (${r.money:.4g})" if r.money else ""
         table.add_row(
-            escape(r.task), escape(r.method), f"{r.accuracy.value:.3f}", interval, f"{r.random:.3f}", f"{r.oracle:.3f}",
+            escape(r.task), escape(r.method), f"{r.accuracy.value:.3f}", interval, *(_vouched(r) if held else ()),
+            f"{r.random:.3f}", f"{r.oracle:.3f}",
             f"{r.calibration_error:.3f}", f"{r.tokens:,.0f}{money}", f"{r.seconds:.2f}", "*" if r.front else "",
         )  # fmt: skip
     screen = console()
@@ -173,6 +195,8 @@ def _print(rows: list[Row], guess: dict[str, float], outcome: Outcome, plots: li
         f"{max((r.problems for r in rows), default=0)} problems; tokens and seconds are means a question; "
         "random: a sample picked blindly; oracle: coverage; *: on the Pareto front"
     )
+    if held:
+        screen.print("accuracy and all other figures are of the training half; report the holdout's estimate")
     for task, accuracy in guess.items():
         if accuracy:
             screen.print(f"uniform guess on {escape(task)}: {accuracy:.3f}")
@@ -183,3 +207,10 @@ def _print(rows: list[Row], guess: dict[str, float], outcome: Outcome, plots: li
     for path in plots:
         screen.print(f"plot    {path}")
     screen.print(f"stored  {out}")
+
+
+def _vouched(row: Row) -> tuple[str, str, str]:
+    """What the holdout says of a row; dashes for a method that it was not or could not be asked about."""
+    if row.held is None:
+        return "-", "-", "-"
+    return f"{row.held.value:.3f}", row.held.source, str(row.held.remaining)

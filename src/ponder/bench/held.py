@@ -1,0 +1,73 @@
+"""A run's figures through a reusable holdout: the training half is shown, the holdout half only vouches for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ponder.bench.store import Key
+from ponder.bench.summary import Row, summarise
+from ponder.core.errors import BudgetExhausted, InputError
+from ponder.trust.holdout import Holdout, halves
+
+Answers = Mapping[Key, dict[str, Any]]
+
+
+def held_rows(
+    answers: Answers, methods: Sequence[str], tasks: Mapping[str, Sequence[str]], folder: Path, *, about: str = "", budget: int = 100
+) -> list[Row]:
+    """Rows of the training half of each task, each with what the holdout half says of it (`Row.held`).
+
+    A method that was asked before with the same answers gets the same estimate and spends nothing. A method with unanswered
+    questions is not asked about, and once the budget is spent nothing is: `held` is None then.
+
+    Args:
+        answers: a run's answers.
+        methods: pipelines' texts.
+        tasks: task name -> ids of all its problems. They make the halves, so a ledger belongs to one choice of problems.
+        folder: where the ledgers lie, one a task; all runs that tune on the same task must share it.
+        about: what else tells one configuration from another (the model, its sampling).
+        budget: how many times each task's holdout may disagree.
+
+    Raises:
+        InputError: the ledger is of other problems or another budget, or a task has too few problems for two halves.
+    """
+    rows: list[Row] = []
+    for task, ids in tasks.items():
+        kept = {ids[i] for i in halves(ids, salt=task)[1]}
+        train, held = [i for i in ids if i not in kept], [i for i in ids if i in kept]
+        holdout = Holdout(len(held), budget=budget, ledger=folder / f"{_file_name(task)}.sqlite", rows=held)
+        part = {key: row for key, row in answers.items() if key[0] == task and key[3] not in kept}
+        for row in summarise(part, methods, [task]):
+            scores = _scores(answers, task, row.method)
+            if len(scores) < len(ids):
+                rows.append(row)
+                continue
+            seeds = ",".join(str(s) for s in sorted({key[2] for key in part if key[1] == row.method}))
+            name = f"{row.method} | seeds {seeds} | {about}"
+            try:
+                rows.append(replace(row, held=holdout.ask([scores[i] for i in train], [scores[i] for i in held], name)))
+            except BudgetExhausted:
+                rows.append(row)
+        holdout.ledger.close()
+    return rows
+
+
+def _scores(answers: Answers, task: str, method: str) -> dict[str, float]:
+    """Mean grade of each problem over its seeds."""
+    grades: dict[str, list[float]] = {}
+    for key, row in answers.items():
+        if key[:2] == (task, method):
+            grades.setdefault(key[3], []).append(float(row["correct"]))
+    return {problem: float(np.mean(g)) for problem, g in grades.items()}
+
+
+def _file_name(task: str) -> str:
+    kept = "".join(c if c.isalnum() or c in "-_=." else "-" for c in task)
+    if not kept.strip("-."):
+        raise InputError(f"no ledger can be named after the task {task!r}")
+    return kept[:80]

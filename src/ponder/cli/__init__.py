@@ -19,6 +19,7 @@ class Commands(click.Group):
     homes = {  # noqa: RUF012
         "ask": "ask",
         "bench": "bench",
+        "search": "search",
         "worth": "worth",
         "pull": "pull",
         "models": "lists",

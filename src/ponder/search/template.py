@@ -7,8 +7,7 @@ choices, and None leaves a stage out. The text is read by walking Python's synta
 from __future__ import annotations
 
 import ast
-import copy
-import functools
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -62,6 +61,11 @@ class Space:
     Args:
         template: a method's text with choices.
 
+    Attributes:
+        choices: outer ones before those inside their options.
+        configurations: what the choices make.
+        index: options -> number of the configuration; several lead to one where they make the same pipeline.
+
     Raises:
         ParseError: it cannot be read, with the place.
         InputError: there is nothing to choose, an option comes twice, or there are more than `MOST` configurations.
@@ -76,13 +80,18 @@ class Space:
         self.choices = _unique(found)
         if not found:
             raise InputError(f"the template {template!r} has nothing to choose: write options in braces, as in sample({{4, 16}})")
-        kept: dict[Pipeline, Configuration] = {}
-        for number, options in enumerate(self._assignments(())):
-            if number >= MOST:
-                raise InputError(f"the template has more than {MOST} configurations; leave some options out")
+        assignments = list(itertools.islice(self._assignments(()), MOST + 1))
+        if len(assignments) > MOST:
+            raise InputError(f"the template has more than {MOST} configurations; leave some options out")
+        numbers: dict[Pipeline, int] = {}
+        kept: list[Configuration] = []
+        self.index: dict[tuple[int | None, ...], int] = {}
+        for options in assignments:
             pipeline = self.pipeline(options)
-            kept.setdefault(pipeline, Configuration(options, pipeline))
-        self.configurations = tuple(kept.values())
+            self.index[options] = numbers.setdefault(pipeline, len(kept))
+            if self.index[options] == len(kept):
+                kept.append(Configuration(options, pipeline))
+        self.configurations = tuple(kept)
 
     def __len__(self) -> int:
         return len(self.configurations)
@@ -93,12 +102,6 @@ class Space:
     def __getitem__(self, index: int) -> Configuration:
         return self.configurations[index]
 
-    @functools.cached_property
-    def index(self) -> dict[tuple[int | None, ...], int]:
-        """Options -> the number of the configuration that they make; several where two make the same pipeline."""
-        first = {c.pipeline: i for i, c in enumerate(self.configurations)}
-        return {options: first[self.pipeline(options)] for options in self._assignments(())}
-
     def present(self, choice: int, options: tuple[int | None, ...]) -> bool:
         """Whether a choice is there, given the options of those before it."""
         inside = self.choices[choice].inside
@@ -106,7 +109,7 @@ class Space:
 
     def pipeline(self, options: tuple[int | None, ...]) -> Pipeline:
         """The method of one option for each choice that is there."""
-        body = _filled(copy.deepcopy(self._tree.body), {_place(s): o for s, o in zip(self._sets, options, strict=True)})
+        body = _filled(self._tree.body, {_place(s): o for s, o in zip(self._sets, options, strict=True)})
         if body is None:
             raise InputError(f"the template {self.template!r} can leave all of its stages out")
         return parse(ast.unparse(body))
@@ -168,14 +171,12 @@ def _filled(node: ast.expr, options: dict[tuple[int, int | None], int | None]) -
             return None if isinstance(option, ast.Constant) and option.value is None else _filled(option, options)
         case ast.BinOp():
             left, right = _filled(node.left, options), _filled(node.right, options)
-            if left is None or right is None:
-                return left or right
-            node.left, node.right = left, right
+            return ast.BinOp(left, node.op, right) if left and right else left or right
         case ast.Call():
-            node.args = [_argument(a, options) for a in node.args]
-            for keyword in node.keywords:
-                keyword.value = _argument(keyword.value, options)
-    return node
+            keywords = [ast.keyword(k.arg, _argument(k.value, options)) for k in node.keywords]
+            return ast.Call(node.func, [_argument(a, options) for a in node.args], keywords)
+        case _:
+            return node
 
 
 def _argument(node: ast.expr, options: dict[tuple[int, int | None], int | None]) -> ast.expr:

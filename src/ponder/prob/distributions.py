@@ -7,10 +7,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Real
 from statistics import NormalDist
 from typing import Any
 
-from ponder.core.errors import InputError
+from ponder.core.errors import InputError, need
 from ponder.prob.errors import InfiniteSupportError
 from ponder.prob.exact import LogFraction, Uniform, rational
 
@@ -25,6 +26,10 @@ class Distribution:
     def log_prob(self, value: Any, exact: bool = False) -> Any:
         """Log-density (log-probability) of a value; a LogFraction if `exact`."""
         raise NotImplementedError
+
+    def of_score(self, z: Any) -> Any:
+        """The value at a standard normal draw z, a JAX number, for Hamiltonian Monte Carlo. `quantile` must compute with `jax.numpy`."""
+        return self.quantile(need("jax.scipy.stats", "prob").norm.cdf(z))
 
 
 class Categorical(Distribution):
@@ -57,6 +62,11 @@ class Categorical(Distribution):
         mass = sum((p for p, v in zip(self.probabilities, self.values, strict=True) if v == value), Fraction(0))
         return LogFraction(mass) if exact else float(LogFraction(mass))
 
+    def of_score(self, z: Any) -> Any:
+        raise InputError(
+            f"a draw from {len(self.values)} values has no gradient: hmc and nuts cannot move it; sum it out, or use trace_mh, smc or rmsmc"
+        )
+
 
 def Bernoulli(p: Any) -> Categorical:
     """True with probability p."""
@@ -71,7 +81,7 @@ class Normal(Distribution):
     sd: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.sd > 0 or not math.isfinite(self.sd):
+        if isinstance(self.sd, Real) and not 0 < self.sd < math.inf:  # JAX's numbers have no value yet
             raise InputError(f"a standard deviation is above 0, not {self.sd}")
 
     def quantile(self, u: Any) -> float:
@@ -80,4 +90,8 @@ class Normal(Distribution):
         return self.mean + self.sd * NormalDist().inv_cdf(min(max(u, 1e-300), 1 - 1e-16))
 
     def log_prob(self, value: Any, exact: bool = False) -> float:
-        return -0.5 * ((value - self.mean) / self.sd) ** 2 - math.log(self.sd * math.sqrt(2 * math.pi))
+        log = math.log if isinstance(self.sd, Real) else need("jax.numpy", "prob").log
+        return -0.5 * ((value - self.mean) / self.sd) ** 2 - log(self.sd * math.sqrt(2 * math.pi))
+
+    def of_score(self, z: Any) -> Any:
+        return self.mean + self.sd * z

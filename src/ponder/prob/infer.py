@@ -35,11 +35,13 @@ class Posterior:
         population: states with log-weights; `Trace`s of a Python model, arrays of a state-space model.
         acceptance: share of accepted moves of a chain; None for others.
         trace: what each stage did, and notes.
+        chains: how many chains of equal length lie one after another in the population.
     """
 
     population: Population[Any]
     acceptance: float | None = None
     trace: StageTrace = field(default_factory=StageTrace, compare=False, repr=False)
+    chains: int = 1
 
     @property
     def values(self) -> Sequence[Any]:

@@ -111,6 +111,8 @@ class TesterLearner:
     batch: int = 200
     whiten: bool = False
 
+    __test__ = False  # pytest would take the name for a class of tests
+
     def __post_init__(self) -> None:
         check_degree(self.degree)
         wrong = [s for s in self.widths if not (math.isfinite(s) and s > 0)]
@@ -136,8 +138,8 @@ class TesterLearner:
             rng: of the halves, the starts and the batches.
 
         Raises:
-            InputError: for labels that are not -1 and 1, numbers that are not finite, constant or tied features (one a linear combination of
-                others), fewer than 50 d rows a half.
+            InputError: for labels that are not -1 and 1, numbers that are not finite, constant or tied features (one a linear combination
+                of others), fewer than 50 d rows a half.
         """
         rows, labels = checked(x, y)
         order = rng.permutation(len(rows))

@@ -172,11 +172,12 @@ NAMES = ("model", "messages", "prompt", "input", "temperature", "top_p", "top_k"
 @settings(max_examples=250, deadline=None)
 @given(
     st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=5), json_values, max_size=4),
-    st.sampled_from(["/v1/chat/completions", "/v1/completions", "/v1/embeddings"]),
+    st.sampled_from(["/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/embeddings"]),
     st.booleans(),
 )
 def test_no_body_is_a_server_error(body, path, begun):
-    base = {"model": "scripted", "messages": [USER], "prompt": "a"} if begun else {}
+    asks = {"messages": [USER], "prompt": "a"} if path.endswith("completions") else {"input": "a"}
+    base = {"model": "scripted", **asks} if begun else {}
     reply = post({**base, **body}, path)
     assert reply.status_code < 500, reply.text
     if reply.status_code >= 400:

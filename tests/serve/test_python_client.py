@@ -79,6 +79,37 @@ def test_completions_of_raw_text_reach_the_engine_raw(client, live):
     assert (request.prompt, sampling.max_tokens, sampling.stop) == ("Once upon", 3, ("is",))
 
 
+def test_responses_of_a_method_and_of_a_conversation(client, live):
+    reply = client.responses.create(model=VOTE, input=ASK, extra_body={"seed": 1})
+    assert (reply.status, reply.output_text) == ("completed", "7 * 8 is 56. The answer is 56.")
+    assert reply.usage.total_tokens == reply.model_extra["ponder"]["bill"]["tokens"]
+    turns = [{"role": "user", "content": [{"type": "input_text", "text": "Hello"}]}, *(o.model_dump() for o in reply.output), ASK[1]]
+    cut = client.responses.create(model="scripted", input=turns, instructions="Be brief.", max_output_tokens=3)
+    assert (cut.status, cut.incomplete_details.reason, cut.usage.output_tokens) == ("incomplete", "max_output_tokens", 3)
+    request, _ = live.engine.seen[-1]
+    assert [m.role for m in request.prompt] == ["system", "user", "assistant", "user"]
+    assert request.prompt[2].content == reply.output_text
+    with pytest.raises(openai.BadRequestError, match="previous_response_id"):
+        client.responses.create(model="scripted", input="And 8 * 8?", previous_response_id=reply.id)
+
+
+@pytest.mark.parametrize(("model", "refused"), [("scripted", False), (VOTE, False), ("scripted:sample(16)|vote()|abstain(0.99)", True)])
+def test_streamed_responses_end_as_whole_ones(client, model, refused):
+    with client.responses.stream(model=model, input=ASK, extra_body={"seed": 1}) as stream:
+        events = list(stream)
+        final = stream.get_final_response()
+    whole = client.responses.create(model=model, input=ASK, extra_body={"seed": 1})
+    (part,), (same,) = final.output[0].content, whole.output[0].content
+    assert part.type == ("refusal" if refused else "output_text")
+    said = part.refusal if refused else part.text
+    assert said == (same.refusal if refused else same.text)
+    assert final.usage == whole.usage
+    assert [e.sequence_number for e in events] == list(range(len(events)))
+    deltas = [e.delta for e in events if e.type.endswith(".delta")]
+    assert "".join(deltas) == said
+    assert len(deltas) > 4 or model != "scripted"
+
+
 def test_models_and_errors_have_openais_shape(client):
     assert [m.id for m in client.models.list()] == ["scripted", "a:b", "failing"]
     assert client.models.retrieve("a:b").id == "a:b"

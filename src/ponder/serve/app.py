@@ -27,7 +27,7 @@ from ponder.serve.page import routes as page
 from ponder.serve.papers import routes as papers
 from ponder.serve.papers.room import PapersSettings
 from ponder.serve.reload import Reloader
-from ponder.serve.wire import chat, completions, embeddings, models
+from ponder.serve.wire import chat, completions, embeddings, models, responses
 
 
 def create_app(config: Config | None = None, engines: Engines | None = None, path: str = "") -> FastAPI:
@@ -53,7 +53,7 @@ def create_app(config: Config | None = None, engines: Engines | None = None, pat
 
     app = FastAPI(title="ponder", version=ponder.__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.gateway = gateway
-    for room in (chat, completions, embeddings, models, metrics):
+    for room in (chat, completions, responses, embeddings, models, metrics):
         app.include_router(room.router)
     if config.pages.page:
         app.include_router(page.router)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any, Protocol
 
@@ -40,16 +40,26 @@ async def reply(request: Request, gateway: Gateway, caller: Caller, body: Common
         usage = bool(body.stream_options and body.stream_options.include_usage)
         return sse.EventStream(_pieces(gateway, caller, job, head, shape, usage), gateway.config.server.keepalive)
 
-    async def whole() -> Done:
+    def written(done: Done) -> Response:
+        choices = [shape.choice(i, *said) for i, said in enumerate(texts_of(done, job))]
+        return JSONResponse(
+            {**head, "object": shape.whole, "choices": choices, "usage": usage_of(done.answer), "ponder": own_of(done, job)}
+        )
+
+    return await whole(request, gateway, caller, job, written)
+
+
+async def whole(request: Request, gateway: Gateway, caller: Caller, job: Job, written: Callable[[Done], Response]) -> Response:
+    """The reply in one piece, as `written` puts it; nothing for a caller who has left."""
+
+    async def answered() -> Done:
         async with gateway.admitted(job, caller):
             return await job.answer()
 
     try:
-        done = await while_connected(request.receive, whole())
+        return written(await while_connected(request.receive, answered()))
     except HungUp:
         return Left()
-    choices = [shape.choice(i, *said) for i, said in enumerate(texts_of(done, job))]
-    return JSONResponse({**head, "object": shape.whole, "choices": choices, "usage": usage_of(done.answer), "ponder": own_of(done, job)})
 
 
 async def _pieces(

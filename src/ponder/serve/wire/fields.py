@@ -98,18 +98,27 @@ class CompletionBody(Common):
     prompt: str | list[str]
 
 
-def checked(kind: type[Any], data: dict[str, Any]) -> Any:
-    """A body of its kind.
+def valid(kind: type[Any], data: dict[str, Any]) -> Any:
+    """A body of its kind, whatever fields it has beside those of its kind.
 
     Raises:
         BadRequest: naming the first field that cannot be used.
     """
     try:
-        body = kind.model_validate(data)
+        return kind.model_validate(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(step) for step in first["loc"])
         raise BadRequest(f"{place}: {first['msg']}", param=place) from None
+
+
+def checked(kind: type[Any], data: dict[str, Any]) -> Any:
+    """A body of its kind, all of whose fields are honoured or ask for nothing.
+
+    Raises:
+        BadRequest: naming the first field that cannot be used.
+    """
+    body = valid(kind, data)
     for name, value in (body.model_extra or {}).items():
         if name in SILENT or value is None:
             continue

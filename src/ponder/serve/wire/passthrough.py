@@ -21,6 +21,9 @@ from ponder.serve.wire.connection import HungUp, read_json, while_connected
 
 Handler = Callable[[Request, Gateway, Caller, dict[str, Any]], Awaitable[Response]]
 
+_LENGTHS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+"""Where bodies say how long a completion may be."""
+
 _TAIL = 65_536
 """Bytes at a reply's end in which its usage is looked for."""
 
@@ -55,7 +58,7 @@ def or_passed_through(path: str) -> Callable[[Handler], Callable[[Request], Awai
 def pass_through(gateway: Gateway, caller: Caller, path: str, raw: bytes, data: dict[str, Any]) -> Response:
     """The reply that goes through; its usage is billed to the caller."""
     caps = gateway.config.caps
-    for name, most in (("max_tokens", caps.max_tokens), ("max_completion_tokens", caps.max_tokens), ("n", caps.n)):
+    for name, most in (*((name, caps.max_tokens) for name in _LENGTHS), ("n", caps.n)):
         if isinstance(data.get(name), int):
             at_most(name, data[name], most)
     return Through(gateway, caller, path, raw, data)
@@ -77,7 +80,7 @@ class Through(Response):
     async def _run(self, send: Send) -> None:
         model = self._model
         assert isinstance(model, Model)
-        longest = self._data.get("max_completion_tokens") or self._data.get("max_tokens") or self._gateway.config.caps.max_tokens
+        longest = next(filter(None, map(self._data.get, _LENGTHS)), self._gateway.config.caps.max_tokens)
         bound = len(self._raw) + longest * (self._data.get("n") or 1) if isinstance(longest, int) else len(self._raw)
         async with self._gateway.admission.admit(
             self._caller, tokens=bound, model=self._data["model"], prompt=self._raw.decode(errors="replace")
@@ -105,8 +108,10 @@ def _settle(ticket: Ticket, model: Model, tail: bytes, pieces: int, raw: bytes, 
     if at >= 0:
         with suppress(ValueError):
             usage, _ = json.JSONDecoder().raw_decode(tail[at + 7 :].decode(errors="replace").lstrip(" :\n\t"))
-    if isinstance(usage, dict) and isinstance(usage.get("prompt_tokens"), int):
-        read, drawn = usage["prompt_tokens"], usage.get("completion_tokens") or 0
+    told = usage if isinstance(usage, dict) else {}
+    read, drawn = told.get("prompt_tokens", told.get("input_tokens")), told.get("completion_tokens", told.get("output_tokens"))
+    if isinstance(read, int):
+        drawn = drawn or 0
     else:
         read, drawn = (estimate(len(raw)), max(pieces, estimate(len(tail)) if not pieces else 0)) if status < 400 else (0, 0)
     price = model.price

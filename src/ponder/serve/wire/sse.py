@@ -21,9 +21,14 @@ END = b"data: [DONE]\n\n"
 SILENCE = b": waiting\n\n"
 
 
-def data(value: Any) -> bytes:
-    """One event."""
-    return b"data: " + json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace") + b"\n\n"
+def data(value: Any, event: str = "") -> bytes:
+    """One event, with its name if it has one."""
+    return (
+        (f"event: {event}\n".encode() if event else b"")
+        + b"data: "
+        + json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+        + b"\n\n"
+    )
 
 
 def comment(value: Any) -> bytes:

@@ -63,7 +63,7 @@ class Bill:
         return self.tokens_in + self.tokens_out
 
     def __add__(self, other: Bill) -> Bill:
-        return Bill(*(a + b for a, b in zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)))
+        return Bill(*(getattr(self, name) + getattr(other, name) for name in Bill.__match_args__))
 
     def to_dict(self) -> dict[str, Any]:
         return {**dataclasses.asdict(self), "tokens": self.tokens}

@@ -95,7 +95,10 @@ def _canonical(match: re.Match[str]) -> str | None:
             value += Fraction(int(match["num"]), int(match["den"]))
         if match["d"]:
             value /= Fraction(match["d"])
-        value *= Fraction(10) ** int(match["ten"] or 0) * _SCALES.get((match["scale"] or "").lower(), 1)
+        if match["ten"]:
+            value *= Fraction(10) ** int(match["ten"])
+        if match["scale"]:
+            value *= _SCALES[match["scale"].lower()]
         if match["pct"]:
             value /= 100
         text = str(-value if "-" in (match["sign"], match["sign2"]) else value)

@@ -10,10 +10,12 @@ import numpy as np
 
 Step = str | int
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))  # made once: every draw has a place
+
 
 def place_of(root: int, path: Sequence[Step]) -> str:
     """One text for a root seed and the steps that lead to a draw."""
-    return json.dumps([root, *path], ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode([root, *path])
 
 
 def places_in(root: int, path: Sequence[Step], n: int) -> list[str]:

@@ -103,7 +103,7 @@ def to_arviz(posterior: Posterior, seed: int = 0) -> Any:
     about = {"log_evidence": population.log_evidence, "ess_of_weights": population.ess} if _weighted(posterior) else {}
     if about:
         posterior = Posterior(population.resample(systematic(), generator(seed, ("to_arviz",))), posterior.acceptance, posterior.trace)
-    return need("arviz", "prob").from_dict(posterior=variables(posterior), attrs=about)
+    return need("arviz", "prob").from_dict(posterior=variables(posterior), posterior_attrs=about)
 
 
 def diagnose(posterior: Posterior) -> dict[str, Diagnosis]:

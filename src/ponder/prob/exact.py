@@ -46,6 +46,9 @@ class LogFraction:
     def __add__(self, other: LogFraction) -> LogFraction:
         return LogFraction(self.of * linear(other))
 
+    def __sub__(self, other: LogFraction) -> LogFraction:
+        return LogFraction(self.of / linear(other))
+
     def __float__(self) -> float:
         return math.log(self.of) if self.of else -math.inf
 

@@ -79,10 +79,23 @@ def run(method: Stage, program: Any, seed: int = 0) -> Posterior:
     return Posterior(population, trace=context.trace)
 
 
-def exactly(method: Stage, program: Any, source: Enumerator) -> ExactPopulation:
+def exactly(method: Stage, program: Any, source: Enumerator, begin: ExactPopulation | None = None) -> ExactPopulation:
     """One run of an enumeration: the pipeline on the program, all of whose draws are the enumeration's, its weights Fractions."""
     context = running(program, draws=lambda root, path: source)
-    return cast(ExactPopulation, method(ExactPopulation((None,), (Fraction(1),)), context))
+    return cast(ExactPopulation, method(begin or ExactPopulation((None,), (Fraction(1),)), context))
+
+
+def within(method: Stage, program: Any, rng: Any, begin: Any = None) -> Any:
+    """The population that an inner algorithm makes, whose randomness is that of the program around it, and its log-evidence.
+
+    Args:
+        begin: the population to go on from.
+    """
+    if isinstance(rng, Enumerator):
+        found = exactly(method, program, rng, begin)
+        return found, LogFraction(found.total)
+    found = method(begin or Population((None,), [0.0]), running(program, derive(int(rng.integers(2**31)))))
+    return found, found.log_evidence
 
 
 def filtering(n: int, scheme: Resampler = systematic(), ess: float = 1.0) -> Stage:
@@ -101,10 +114,18 @@ def smc(program: Any, n: int, scheme: Resampler = systematic(), ess: float = 1.0
 
 
 def rmsmc(
-    program: Program, n: int, rounds: int, moves: int = 1, kernel: Kernel = single_site(), scheme: Resampler = systematic(), seed: int = 0
+    program: Program,
+    n: int,
+    rounds: int,
+    moves: int = 1,
+    kernel: Kernel = single_site(),
+    scheme: Resampler = systematic(),
+    ess: float = 1.0,
+    every: int = 1,
+    seed: int = 0,
 ) -> Posterior:
-    """Resample-move SMC: after each of `rounds` scores every trace makes `moves` steps of Metropolis-Hastings (Gilks & Berzuini 2001)."""
-    body = extend() | resample(scheme) | mh(moves, kernel)
+    """Resample-move SMC (Gilks & Berzuini 2001): after each `every`-th of `rounds` scores every trace makes `moves` steps of the kernel."""
+    body = extend() | resample(scheme, ess=ess) | mh(moves, kernel, every)
     return run(start(n) | loop(body, limit=rounds, all=True) | loop(extend(), limit=ROUNDS), program, seed)
 
 
@@ -137,17 +158,17 @@ def estimate(sites: Sites, program: Any, method: Stage) -> Any:
     """Run an inner algorithm on a program: its evidence estimate becomes a score, one of its particles is returned."""
 
     def inner(rng: Any) -> tuple[Any, Any]:
-        if isinstance(rng, Enumerator):
-            found = exactly(method, program, rng)
-            log_evidence = LogFraction(found.total)
-        else:
-            found = method(Population((None,), [0.0]), running(program, derive(int(rng.integers(2**31)))))
-            log_evidence = found.log_evidence
-        drawn = found.resample(multinomial(), cast(Any, rng), 1)
-        return drawn.items[0], log_evidence
+        found, log_evidence = within(method, program, rng)
+        return _one_of(found, rng), log_evidence
 
     drawn, log_evidence = sites.inner(inner)
     sites.factor(log_evidence)
+    return drawn
+
+
+def _one_of(population: Any, rng: Any) -> Any:
+    """What one of the particles returned, drawn by weight."""
+    drawn = population.resample(multinomial(), rng, 1).items[0]
     return drawn.value if isinstance(drawn, Trace) else drawn
 
 
@@ -159,6 +180,60 @@ def nested(prior: Callable[[Sites], Any], model: Callable[[Any], Any], method: S
         return theta, estimate(sites, model(theta), method)
 
     return Program(parameters)
+
+
+def advancing(
+    prior: Callable[[Sites], Any], model: Callable[[Any], Any], n: int, scheme: Resampler = systematic(), ess: float = 0.5
+) -> Program:
+    """`nested` with a filter of n particles whose evidence is scored step by step: the program that SMC squared extends."""
+
+    def parameters(sites: Sites) -> Any:
+        theta = prior(sites)
+        program, body = model(theta), extend() | resample(scheme, ess=ess)
+        found, before = sites.inner(lambda rng: within(start(n), program, rng))
+        while not all(program.finished(found.items)):
+            found, total = sites.inner(lambda rng, begin=found: within(body, program, rng, begin))
+            sites.factor(total - before)
+            if found.dead:
+                return theta, None
+            before = total
+        return theta, sites.inner(lambda rng: _one_of(found, rng))
+
+    return Program(parameters)
+
+
+def smc2(
+    prior: Callable[[Sites], Any],
+    model: Callable[[Any], Any],
+    n: int,
+    inner: int,
+    rounds: int,
+    moves: int = 1,
+    every: int = 1,
+    kernel: Kernel = single_site(),
+    ess: float = 0.5,
+    seed: int = 0,
+) -> Posterior:
+    """SMC squared (Chopin, Jacob & Papaspiliopoulos 2013, arXiv 1101.1528): a filter over parameters, each with a filter of its own.
+
+    The outer particles are moved by particle marginal Metropolis-Hastings. When they move is fixed in advance: moves that are made only
+    where the effective size is low bias the estimate of the evidence.
+
+    Args:
+        prior: draws the parameters.
+        model: the state-space model or program of given parameters.
+        n: parameters.
+        inner: particles of each inner filter.
+        rounds: observations.
+        moves: of each parameter, each time; a move runs its filter again from the beginning.
+        every: rounds from one moving to the next.
+        kernel: how parameters are proposed.
+        ess: the share of effective parameters below which they are resampled.
+
+    Raises:
+        ImpossibleModelError: every parameter has weight zero.
+    """
+    return rmsmc(advancing(prior, model, inner), n, rounds, moves, kernel, ess=ess, every=every, seed=seed)
 
 
 def pmmh(

@@ -84,8 +84,11 @@ class mh(Proper):
 
     steps: Annotated[int, Range(1), "moves of each trace"] = 1
     kernel: Annotated[Kernel, "how a move is proposed"] = single_site()
+    every: Annotated[int, Range(1), "rounds from one moving to the next"] = 1
 
     def __call__(self, population: Population[Any], context: Context) -> Population[Any]:
+        if (context.round + 1) % self.every:
+            return population
         program, rng, stop = step_program(context), context.rng("mh"), context.round + 1
         if not isinstance(program, Program):
             raise InputError(f"mh moves the traces of a ponder.prob.Program, and {type(program).__name__} is none")

@@ -1,7 +1,7 @@
 """Laws of inference algorithms, as checks that can fail: the measure an algorithm stands for is enumerated and compared as Fractions.
 
 The law of Scibior et al. 2017 (arXiv 1711.03219): a transformation is valid if the (unnormalised) measure stays what it was. Where a
-program is continuous and cannot be enumerated, `sbc` and `one_step` test samplers and kernels statistically.
+program is continuous and cannot be enumerated, `sbc`, `one_step` and `geweke` test samplers and kernels statistically.
 """
 
 from __future__ import annotations
@@ -184,3 +184,42 @@ def one_step(
             theta = kernel(theta, y, rng) if moved else theta
             samples[moved, i] = theta, joint.log_likelihood(theta, y)
     return {name: float(stats.ks_2samp(*samples[:, :, k]).pvalue) for k, name in enumerate(("theta", "log-likelihood"))}
+
+
+def geweke(
+    joint: Joint, kernel: Callable[[float, Any, np.random.Generator], float], n: int = 10_000, batches: int = 40, seed: int = 0
+) -> dict[str, float]:
+    """Joint distribution test (Geweke 2004): a chain that moves theta by the kernel and draws y anew has the law of prior and data.
+
+    Small mistakes of a kernel add up along the chain, so it sees more than `one_step` does in the same time. Moments are taken between the
+    move and the new y: a kernel that forgets y and draws from the prior would otherwise pass.
+
+    Args:
+        kernel: kernel(theta, y, rng) gives the next theta.
+        n: moves of the chain, and independent draws that it is compared with.
+        batches: of which means are taken, for the standard error of the chain's; they should be long against its memory.
+
+    Returns:
+        p-values of Welch's t-tests of the means of "theta", its square, and its "log-likelihood".
+
+    Raises:
+        InputError: fewer than 2 batches, or fewer than 2 moves a batch.
+    """
+    if batches < 2 or n < 2 * batches:
+        raise InputError(f"batch means need at least 2 batches of 2 moves, not {batches} batches of {n} moves")
+    stats, rng = need("scipy.stats", "prob"), generator(seed, ("geweke",))
+
+    def moments(theta: float, y: Any) -> tuple[float, float, float]:
+        return theta, theta * theta, joint.log_likelihood(theta, y)
+
+    independent = np.array([moments(theta, joint.data(theta, rng)) for theta in (joint.prior(rng) for _ in range(n))])
+    chain, theta = np.empty((n, 3)), joint.prior(rng)
+    for i in range(n):
+        y = joint.data(theta, rng)
+        theta = kernel(theta, y, rng)
+        chain[i] = moments(theta, y)
+    means = chain[: n // batches * batches].reshape(batches, -1, 3).mean(axis=1)
+    return {
+        name: float(stats.ttest_ind(means[:, k], independent[:, k], equal_var=False).pvalue)
+        for k, name in enumerate(("theta", "theta squared", "log-likelihood"))
+    }

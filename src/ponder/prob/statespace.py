@@ -51,14 +51,28 @@ class Particles(Batch):
         parents = None if self.parents is None or other.parents is None else np.concatenate([self.parents, other.parents])
         return Particles(np.concatenate([self.values, other.values]), self.time, parents, self.before)
 
+    def generations(self) -> list[Particles]:
+        """The particles after each observation and its resampling, oldest first. Needs a model with `history=True`."""
+        line: list[Particles] = [self]
+        while line[-1].before is not None and line[-1].parents is not None:
+            line.append(line[-1].before)
+        return line[::-1]
+
+    def ancestors(self) -> NDArray[np.intp]:
+        """Which particle of each generation every particle descends from, oldest generation first, shape (n, times).
+
+        The last column is 0..n-1; the number of distinct entries of a column is how many lineages of that time are left.
+        """
+        line = [np.arange(len(self))]
+        for generation in self.generations()[:0:-1]:
+            assert generation.parents is not None
+            line.append(generation.parents[line[-1]])
+        return np.stack(line[::-1], axis=1)
+
     def trajectories(self) -> NDArray[Any]:
         """Where each particle has been, oldest first, shape (n, times, ...). Needs a model with `history=True`."""
-        line, now, chosen = [self.values], self, np.arange(len(self))
-        while now.before is not None and now.parents is not None:
-            chosen = now.parents[chosen]
-            now = now.before
-            line.append(now.values[chosen])
-        return np.stack(line[::-1], axis=1)
+        pairs = zip(self.generations(), self.ancestors().T, strict=True)
+        return np.stack([generation.values[chosen] for generation, chosen in pairs], axis=1)
 
 
 class StateSpace:

@@ -101,6 +101,8 @@ class Completion:
         logprobs: natural-log probability of each of `token_ids` under the model at temperature 1 without truncation, where the
             engine tells; else None.
         stopped_by: the stop string that ended it, "" if none did; None if the engine does not tell.
+        certainty: how far the model was from guessing, the mean over `token_ids` of the Kullback-Leibler divergence of the uniform
+            distribution from the model's, in nats; None if the engine does not tell.
     """
 
     text: str
@@ -109,6 +111,7 @@ class Completion:
     token_ids: tuple[int, ...] = ()
     logprobs: tuple[float, ...] | None = None
     stopped_by: str | None = None
+    certainty: float | None = None
 
 
 @dataclass(frozen=True)

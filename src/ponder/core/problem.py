@@ -63,6 +63,8 @@ class Candidate:
         tokens: tokens generated for it.
         token_ids: ids of the text's tokens, where the engine tells; identity of a path is by these.
         logprob: log-probability of the text under the model at temperature 1, summed; None if the engine does not tell.
+        token_logprobs: of each of `token_ids`, where the engine tells; else ().
+        certainty: as in `Completion`, over all of the text; None if the engine does not tell.
         finished: True once nothing more will be written.
         finish: why the last extension ended: "stop", "length", "cancelled", or "" before the first.
         steps: the pieces that were written, in order, each with its separator.
@@ -79,6 +81,8 @@ class Candidate:
     tokens: int = 0
     token_ids: tuple[int, ...] = ()
     logprob: float | None = None
+    token_logprobs: tuple[float, ...] = field(default=(), compare=False, repr=False)
+    certainty: float | None = field(default=None, compare=False)
     finished: bool = False
     finish: str = ""
     steps: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ from string import ascii_uppercase
 from ponder.core.code_reading import read_code, read_literal
 from ponder.core.figures import after_equals, free_number, leading_number, numbers, stated_number
 from ponder.core.steps import read_steps
+from ponder.core.tool_calls import read_tool_calls
 
 Reader = Callable[[str, tuple[str, ...]], str | None]
 
@@ -309,5 +310,6 @@ READERS: dict[str, Reader] = {
     "code": read_code,
     "literal": read_literal,
     "steps": read_steps,
+    "tool-call": read_tool_calls,
 }
 """Answer readers by name. A reader takes the text and the problem's choices."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
@@ -227,8 +227,7 @@ class Writer:
         """The completions of one request, whose rows begin at `at`; one greedy row is all n of them, and billed once."""
         found = [self._completion(drawn, i, sampling) for i in range(at, at + rows) if drawn.counts[i] or not drawn.cancelled[i]]
         if rows < n and found:
-            again = Completion(found[0].text, 0, found[0].finish, found[0].token_ids, found[0].logprobs, found[0].stopped_by)
-            found += [again] * (n - rows)
+            found += [replace(found[0], tokens=0)] * (n - rows)
         return tuple(found)
 
     def _completion(self, drawn: Drawn, i: int, sampling: Sampling) -> Completion:
@@ -243,6 +242,7 @@ class Writer:
             tuple(ids.tolist()),
             tuple(np.minimum(drawn.logprobs[i, : count - cut], 0).tolist()),
             sampling.stop[end - 1] if end > 0 else "",
+            float(drawn.certainty[i, : count - cut].mean()) if count > cut else None,
         )
 
 

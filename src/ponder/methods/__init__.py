@@ -4,8 +4,9 @@ import ponder.scorers
 import ponder.stages  # noqa: F401
 from ponder.core.text import parse
 from ponder.methods.adaptive import adaptive_best_of_n, pruned_best_of_n
+from ponder.methods.confident import confidence_vote, rereading, self_certainty
 from ponder.methods.gibbs import parallel_tempering, particle_gibbs
-from ponder.methods.layered import archon, generative_selection, mixture_of_agents, self_refine
+from ponder.methods.layered import archon, generative_selection, mixture_of_agents, plan_search, self_refine
 from ponder.methods.linc import linc
 from ponder.methods.named import METHODS, named
 from ponder.methods.resampling import resample_until_pass
@@ -30,6 +31,7 @@ __all__ = [
     "archon",
     "beam_search",
     "best_of_n",
+    "confidence_vote",
     "dvts",
     "entropic_particle_filter",
     "generative_selection",
@@ -42,11 +44,14 @@ __all__ = [
     "particle_filter",
     "particle_gibbs",
     "perplexity_consistency",
+    "plan_search",
     "pruned_best_of_n",
     "repeated_sampling",
+    "rereading",
     "resample_until_pass",
     "revisions",
     "rpc",
+    "self_certainty",
     "self_consistency",
     "self_refine",
     "step_beam_search",

@@ -9,7 +9,7 @@ from typing import Annotated
 from ponder.core.algebra import Stage
 from ponder.core.terms import OneOf, Range
 from ponder.methods.named import named
-from ponder.stages import critique, fuse, rank, refine, sample, verify, vote
+from ponder.stages import critique, fuse, planned, rank, refine, sample, verify, vote
 from ponder.stages.rank import BY
 
 Samples = Annotated[int, Range(1, 100_000), "how many answers are drawn"]
@@ -65,3 +65,12 @@ def self_refine(
 ) -> Stage:
     """Feedback and rewriting until the feedback finds no error (Madaan et al. 2023, arXiv 2303.17651); of several answers a vote."""
     return sample(n) | refine(times) | vote()
+
+
+@named
+def plan_search(
+    n: Samples = 8,
+    observations: Annotated[int, Range(1, 100), "how many observations the plans are made from"] = 4,
+) -> Stage:
+    """Answers to different plans, and a vote (PlanSearch, Wang et al. 2024, arXiv 2409.03733)."""
+    return planned(n, observations) | vote()

@@ -97,6 +97,7 @@ class Drawn:
     Attributes:
         tokens: shape (rows, limit); those behind `counts` mean nothing.
         logprobs: of the tokens, at temperature 1 without truncation.
+        certainty: divergence of the uniform distribution from that which each token was drawn from, at temperature 1.
         counts: how many tokens were drawn, what ended the text included.
         ends: why a row ended: -1 not (its limit or the budget came first), 0 by the end token, i > 0 by `stops[i - 1]`.
         cancelled: rows that the budget ended.
@@ -104,6 +105,7 @@ class Drawn:
 
     tokens: Index
     logprobs: Floats
+    certainty: Floats
     counts: Index
     ends: Index
     cancelled: Flags
@@ -125,6 +127,7 @@ def draw(
     drawn = Drawn(
         np.zeros((n, rules.limit), dtype=np.int64),
         np.zeros((n, rules.limit), dtype=np.float32),
+        np.zeros((n, rules.limit), dtype=np.float32),
         np.zeros(n, dtype=np.int64),
         np.full(n, -1),
         np.zeros(n, dtype=bool),
@@ -139,7 +142,9 @@ def draw(
         tokens = choose(logits, uniforms(words[rows], place), rules.temperature, rules.top_k, rules.top_p)
         going = rows[live]
         drawn.tokens[going, place] = tokens[live]
-        drawn.logprobs[going, place] = np.take_along_axis(log_softmax(logits[live]), tokens[live, None], -1)[:, 0]
+        told = log_softmax(logits[live])
+        drawn.logprobs[going, place] = np.take_along_axis(told, tokens[live, None], -1)[:, 0]
+        drawn.certainty[going, place] = -told.mean(-1) - np.log(told.shape[-1])
         drawn.counts[going] = place + 1
         _end(drawn, going, place, rules)
         live[live] = drawn.ends[going] < 0

@@ -24,14 +24,27 @@ def grown(parent: Candidate, completion: Completion, model: str, text: str | Non
     """
     text = completion.text if text is None else text
     known = completion.logprobs is not None and not (parent.text and parent.logprob is None)
+    new = completion.logprobs or ()
     return Candidate(
         text=parent.text + text,
         tokens=parent.tokens + completion.tokens,
         token_ids=parent.token_ids + completion.token_ids,
-        logprob=(parent.logprob or 0.0) + sum(completion.logprobs or ()) if known else None,
+        logprob=(parent.logprob or 0.0) + sum(new) if known else None,
+        token_logprobs=parent.token_logprobs + new if known else (),
+        certainty=_certainty(parent, completion),
         finish=completion.finish,
         steps=(*parent.steps, text),
         model=model,
         root=parent.root,
         parent=parent,
     )
+
+
+def _certainty(parent: Candidate, completion: Completion) -> float | None:
+    """Of the whole text: the mean over all its tokens, if the certainty of both parts is known."""
+    if completion.certainty is None or not parent.text:
+        return completion.certainty
+    if parent.certainty is None:
+        return None
+    before, after = len(parent.token_ids), len(completion.token_ids)
+    return (parent.certainty * before + completion.certainty * after) / (before + after)

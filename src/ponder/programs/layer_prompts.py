@@ -36,6 +36,12 @@ JUDGE_TESTS = (
 FEEDBACK = "List the errors of this answer. If it has none, reply with: No error"
 REWRITE = "Write the whole answer again with these errors mended. Do not mention the earlier answer."
 
+OBSERVE = (
+    "Do not answer the question yet. Write {n} different observations that help to answer it, one a line and numbered as in [1]: "
+    "properties, special cases, ideas."
+)
+PLAN = "Write a plan for answering the question that makes use of what was observed, in a few sentences. Do not carry it out."
+
 
 def ask(problem: Problem, shown: str, wanted: str) -> Prompt:
     """A question, what was answered to it, and what is wanted, as one turn."""

@@ -11,10 +11,17 @@ from ponder.core.problem import Problem
 STYLES = {
     "plain": "the question as the user's turn of a chat",
     "cot": "the question with a request to think step by step and to end in 'The answer is ...' (zero-shot chain of thought)",
+    "reflect": "as cot, with a request to check the solution and to correct it before the answer is given",
+    "reread": "as cot, with the question written twice (re-reading)",
     "continue": "the question as plain text, for a base model to continue: a program that is begun",
     "few-shot": "the problem's worked examples as Q/A text, then the question, for the model to continue",
 }
 
+_THINKS = {
+    "cot": "Think step by step.",
+    "reflect": "Think step by step. Then check every step, and correct what is wrong.",
+    "reread": "Think step by step.",
+}
 _HINTS = {
     "number": "The answer is a number.",
     "choice": "Answer with the letter of the right option.",
@@ -44,11 +51,13 @@ def write_prompt(problem: Problem, style: str | None = None) -> tuple[Prompt, tu
         return body(problem), problem.stop
     earlier = () if isinstance(problem.prompt, str) else problem.prompt[:-1]
     parts = [body(problem)]
-    if problem.reads in _HINTS and (chosen == "cot" or problem.reads != "number"):
+    if chosen == "reread":
+        parts.append(f"Read the question again: {body(problem)}")
+    if problem.reads in _HINTS and (chosen in _THINKS or problem.reads != "number"):
         parts.append(_HINTS[problem.reads])
-    if chosen == "cot":
+    if chosen in _THINKS:
         end = "Write the program last." if problem.reads == "code" else "End with a line of the form: The answer is X."
-        parts.append(f"Think step by step. {end}")
+        parts.append(f"{_THINKS[chosen]} {end}")
     return (*earlier, Message("user", "\n\n".join(parts))), problem.stop
 
 

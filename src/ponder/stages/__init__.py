@@ -12,6 +12,7 @@ from ponder.stages.gibbs import gibbs
 from ponder.stages.hints import hinted
 from ponder.stages.logic import formalise, prove, repair
 from ponder.stages.mcts import mcts
+from ponder.stages.plans import planned
 from ponder.stages.rank import rank
 from ponder.stages.refine import refine
 from ponder.stages.revise import attempts, revise, winners
@@ -19,6 +20,7 @@ from ponder.stages.sample import sample, write
 from ponder.stages.tempering import tempering
 from ponder.stages.unit_tests import unit_tests
 from ponder.stages.verify import verify
+from ponder.stages.vote_calls import vote_calls
 from ponder.stages.weigh import merge, rescore, weigh
 
 __all__ = [
@@ -40,6 +42,7 @@ __all__ = [
     "loop",
     "mcts",
     "merge",
+    "planned",
     "prove",
     "prune",
     "rank",
@@ -59,6 +62,7 @@ __all__ = [
     "until",
     "verify",
     "vote",
+    "vote_calls",
     "weigh",
     "winners",
     "write",

@@ -153,3 +153,13 @@ def test_shipped_verdicts_are_of_built_papers_and_say_how_they_were_measured():
         assert find(slug).built
         assert measured.verdict in get_args(Verdict)
         assert measured.command.startswith(f"ponder papers run {slug}")
+
+
+@pytest.mark.parametrize("folder", sorted(catalog.shipped_reports().glob("*")), ids=lambda folder: folder.name)
+def test_a_shipped_report_is_that_of_the_shipped_verdict(folder: Path):
+    report, measured = json.loads((folder / "report.json").read_text(encoding="utf-8")), verdicts()[folder.name]
+    assert [report[name] for name in ("slug", "verdict", "seed", "quick", "command")] == [
+        folder.name, measured.verdict, measured.seed, measured.quick, measured.command
+    ]  # fmt: skip
+    assert {Path(figure).name for figure in report["figures"]} == {path.name for path in folder.iterdir()} - {"report.json"}
+    assert all(path.stat().st_size < 300_000 for path in folder.iterdir())

@@ -143,6 +143,11 @@ def verdicts() -> dict[str, Measured]:
     return _measured(json.loads(_shipped("verdicts.json"))) | _own()
 
 
+def shipped_reports() -> Path:
+    """The folder of the reports that come with ponder: a folder a paper with `report.json` and its figures."""
+    return Path(str(resources.files("ponder.papers").joinpath("reports")))
+
+
 def _own() -> dict[str, Measured]:
     path = _verdict_file()
     try:

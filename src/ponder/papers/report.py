@@ -128,7 +128,7 @@ class Report:
             "tables": [
                 {"title": t.title, "columns": list(t.columns), "rows": [[_plain(v) for v in row] for row in t.rows]} for t in self.tables
             ],
-            "figures": [str(f) for f in self.figures],
+            "figures": [f.name for f in self.figures],
             "notes": list(self.notes),
             "seed": self.seed,
             "quick": self.quick,

@@ -1,4 +1,4 @@
-"""The reports that reproductions left on this machine, one folder a paper."""
+"""The reports of reproductions, one folder a paper: those made on this machine, and where there is none, those that come with ponder."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ponder.core.errors import PonderError
+from ponder.papers.catalog import shipped_reports
 
 MEDIA = {".svg": "image/svg+xml", ".png": "image/png"}
 
@@ -20,7 +21,7 @@ def read_report(folder: Path, slug: str) -> dict[str, Any] | None:
     Raises:
         PonderError: there is one that cannot be read.
     """
-    path = folder / slug / "report.json"
+    path = _place(folder, slug) / "report.json"
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -33,8 +34,13 @@ def read_report(folder: Path, slug: str) -> dict[str, Any] | None:
 
 def figure_path(folder: Path, slug: str, name: str) -> Path | None:
     """Where a figure of a kept report is; None if it is not there or `name` is no plain name of a figure."""
-    path = folder / slug / name
+    path = _place(folder, slug) / name
     return path if Path(name).name == name and path.suffix in MEDIA and path.is_file() else None
+
+
+def _place(folder: Path, slug: str) -> Path:
+    own = folder / slug
+    return own if (own / "report.json").exists() else shipped_reports() / slug
 
 
 def keep_report(made: Path, folder: Path, slug: str) -> None:

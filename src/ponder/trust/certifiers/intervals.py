@@ -57,7 +57,7 @@ def bounds(model: Any, low: Any, high: Any) -> tuple[Any, Any]:
 
 
 def lower_margin(model: Any, x: Any, labels: Any, eps: float) -> Any:
-    """A lower bound, differentiable, on how far each label's logit stays above all others in an L-infinity ball: l_y - max u_k, shape (n,)."""
+    """A lower bound on each label's lead over all others in an L-infinity ball: l_y - max u_k, shape (n,); differentiable."""
     low, high = bounds(model, x - eps, x + eps)
     own = labels[:, None]
     others = high.scatter(1, own, -math.inf).amax(1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import ponder.methods  # noqa: F401
 from ponder.core.errors import BudgetExhausted, InputError
 from ponder.search.judging import holdout, judge
 from ponder.search.optimisers import OPTIMISERS, Told

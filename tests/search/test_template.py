@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import ponder.methods  # noqa: F401  the names of the text form
 from ponder.core.errors import InputError, ParseError
 from ponder.core.text import parse
 from ponder.search.template import MOST, Space

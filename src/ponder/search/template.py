@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from ponder.core.algebra import Pipeline
 from ponder.core.errors import InputError, ParseError
 from ponder.core.terms import REGISTRY, arguments
-from ponder.core.text import parse, syntax_tree
+from ponder.core.text import syntax_tree
+from ponder.methods import parse
 
 MOST = 20_000
 """The most configurations of a space."""

@@ -1,0 +1,277 @@
+"""The search of card 08: optimisers on a recorded table, a searched pipeline of organisms, and a search over nothing but noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ponder.bench.flops import forward
+from ponder.bench.plots import COLOURS, finish, new_figure, save
+from ponder.bench.stats import bootstrap
+from ponder.core.answer import answer
+from ponder.core.budget import Meter, Price
+from ponder.core.context import Context
+from ponder.core.language import LM, RewardModel, Sampling
+from ponder.core.problem import Problem
+from ponder.core.seeds import derive, generator
+from ponder.lm.load import load
+from ponder.lm.recorded import MemoryStore, Recorded
+from ponder.organisms.card import read_tensors
+from ponder.organisms.shelf import find
+from ponder.papers.report import Check
+from ponder.papers.report import Table as Rows
+from ponder.search import OPTIMISERS, Plan, Space, Table, Told, halving, holdout, judge, search
+from ponder.search.figures import front_figure
+from ponder.tasks import load as load_task
+
+Floats = NDArray[np.float64]
+POOL = {"small": "chain-small", "middle": "chain", "large": "chain-large"}
+JUDGES = {"steps": "chain-reward-2", "outcome": "chain-outcome"}
+TEMPLATE = (
+    "sample({2, 8, 16}, model={'small', 'middle', 'large'}) + {sample(4, model='small'), sample(4, model='middle'), "
+    "sample(4, model='large'), None} | {weigh({prm(model='steps'), prm(model='outcome'), random}), None} | {vote(), argmax()}"
+)
+QUICK = (
+    "sample({2, 4, 8}, model={'small', 'middle', 'large'}) + {sample(4, model='middle'), None} "
+    "| {weigh({prm(model='steps'), random}), None} | {vote(), argmax()}"
+)
+DRAWS = Sampling(temperature=1.0, max_tokens=64)
+OPERATIONS = 1e6
+"""A unit of cost: a million floating-point operations."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What all configurations of a space did on all questions, both of shape (configurations, questions); costs in 10^6 operations."""
+
+    space: Space
+    grades: Floats
+    costs: Floats
+
+
+def _engine(name: str) -> LM:
+    """An organism that is billed in operations: 2 a parameter and token, read or written."""
+    parameters = sum(tensor.size for tensor in read_tensors(find(name)).values())
+    each = forward(parameters) / OPERATIONS * 1e6  # prices are for a million tokens
+    return load(f"organism:{name}", Price(each, each))
+
+
+def record(space: Space, limit: int, seed: int, task: str = "chain") -> Recording:
+    """Run every configuration on so many chains; samples of equal requests are drawn once."""
+    asked = load_task(task, limit=limit, seed=seed)
+    models = {name: _engine(organism) for name, organism in POOL.items()}
+    judges = {name: load_judge(organism) for name, organism in JUDGES.items()}
+
+    def answers(problem: Problem) -> tuple[list[float], list[float]]:
+        store = MemoryStore()
+        grades, costs = [], []
+        for configuration in space:
+            scope = f"{configuration}\x1f"
+            context = Context(
+                problem,
+                Meter(price=next(iter(models.values())).price),
+                models={n: Recorded(m, store, f"{scope}{n}\x1f") for n, m in models.items()},
+                rewards_by={n: Recorded(j, store, f"{scope}reward {n}\x1f") for n, j in judges.items()},
+                sampling=DRAWS,
+                root=derive(seed, (task, problem.id)),
+            )
+            found = answer(configuration.pipeline, context)
+            grades.append(0.0 if found.value is None else asked.grade(problem, found.value, found.text))
+            costs.append(found.bill.money)
+        return grades, costs
+
+    with ThreadPoolExecutor(16) as pool:
+        rows = list(pool.map(answers, asked.problems))
+    return Recording(space, np.array([g for g, _ in rows]).T, np.array([c for _, c in rows]).T)
+
+
+def load_judge(name: str) -> RewardModel:
+    """An organism that judges steps, billed like `_engine`."""
+    judge_ = _engine(name)
+    assert isinstance(judge_, RewardModel)
+    return judge_
+
+
+# Optimisers on the recorded table.
+
+
+def tries(optimiser: str, space: Space, scores: Floats, good: Callable[[float], bool], seed: int, most: int) -> int:
+    """How many configurations an optimiser tries until a good one; `most` + 1 if none of so many is."""
+    proposals = OPTIMISERS[optimiser](space, seed, 1)
+    index = next(proposals)
+    for n in range(1, most + 1):
+        if good(scores[index]):
+            return n
+        if n < most:
+            index = proposals.send(Told((float(scores[index]),)))
+    return most + 1
+
+
+def optimisers_part(recording: Recording, restarts: int, seed: int) -> tuple[list[Check], Rows]:
+    """Tries until 99% of the best score, against random's exact expectation."""
+    scores, m = recording.grades.mean(axis=1), len(recording.space)
+    target = 0.99 * scores.max()
+    winners = int((scores >= target).sum())
+    expected = (m + 1) / (winners + 1)
+    rows, medians = [("random, exactly", expected, None, None)], {}
+    for name in ("random", "greedy", "tpe"):
+        at = np.array([tries(name, recording.space, scores, lambda s: s >= target, seed + i, m) for i in range(restarts)])
+        medians[name] = float(np.median(at))
+        rows.append((name, float(at.mean()), medians[name], float(np.quantile(at, 0.9))))
+    ratio = medians["tpe"] / max(1.0, medians["random"])
+    checks = [
+        Check(
+            f"tries of TPE over random's until 99% of the best ({m} configurations, {winners} good, {restarts} restarts, medians)",
+            ratio,
+            "at most .7 (gate .9)",
+            ratio <= 0.7,
+        ),
+        Check(
+            "random's mean tries over the exact (m + 1) / (good + 1)",
+            rows[1][1] / expected,
+            "1 within 4 standard errors",
+            abs(rows[1][1] / expected - 1) < 4 / np.sqrt(restarts),
+            False,
+        ),
+    ]
+    title = f"Tries until 99% of the best score; {m} configurations, (m + 1) / 2 = {(m + 1) / 2:g}"
+    return checks, Rows(title, ("optimiser", "mean", "median", "90%"), tuple(rows))
+
+
+# The searched pipeline on held-out chains.
+
+
+def system_part(recordings: Sequence[Recording], seed: int, out: Path | None) -> tuple[list[Check], list[Rows], list[Path]]:
+    """The winner of a search with halving on one half, against the best single model and the best vote that costs no more, on the other.
+
+    What it is compared with is chosen on the same half as the winner, out of all there is, so that the comparison favours neither.
+    """
+    over_single, over_vote, gaps, rows = [], [], [], []
+    figures: list[Path] = []
+    for i, recording in enumerate(recordings):
+        space, half = recording.space, recording.grades.shape[1] // 2
+        table = Table(recording.grades[:, :half], recording.costs[:, :half])
+        limit = float(np.quantile(table.costs.mean(axis=1), 0.6))
+        plan = Plan(half, "tpe", min(60, len(space)), within=limit, rungs=halving(half), seed=seed + i)
+        found = search(space, table, plan)
+        assert found.best is not None
+        winner = found.best.index
+        plain = [j for j, c in enumerate(space) if "weigh" not in str(c) and "vote()" in str(c)]
+        cheap = [j for j in plain if table.costs[j].mean() <= found.best.cost * 1.05]
+        vote = max(cheap or plain, key=lambda j: table.grades[j].mean())
+        single = _single_model(recording, half)
+        fresh = recording.grades[:, half:]
+        over_single.append(fresh[winner] - single[1])
+        over_vote.append(fresh[winner] - fresh[vote])
+        told = judge((table.grades[winner], fresh[winner]), (table.grades[vote], fresh[vote]), holdout(fresh.shape[1], seed=seed + i))
+        gaps.append(told.score - float(fresh[winner].mean()))
+        for name, grades, cost in (
+            (f"searched: {space[winner]}", fresh[winner], recording.costs[winner, half:].mean()),
+            (f"vote: {space[vote]}", fresh[vote], recording.costs[vote, half:].mean()),
+            (f"one sample of {single[0]}", single[1], single[2]),
+        ):
+            rows.append((i, name, str(bootstrap(grades)), float(cost)))
+        if out is not None and i == 0:
+            figures.append(front_figure(found, out / "search-front", "10^6 operations")[1])
+    single_gain, vote_gain = bootstrap(np.concatenate(over_single)), bootstrap(np.concatenate(over_vote))
+    checks = [
+        Check(
+            "searched pipeline over the best single model, held out",
+            str(single_gain),
+            "at least +.08 (gate .04)",
+            single_gain.value >= 0.08,
+        ),
+        Check(
+            "searched pipeline over the best vote at equal cost, held out",
+            str(vote_gain),
+            "at least +.01 (gate 0)",
+            vote_gain.value >= 0.01,
+        ),
+        Check("  the lower end of that interval", vote_gain.low, "above 0", vote_gain.low > 0),
+        Check("optimism gap of the winners, mean", float(np.mean(gaps)), "reported", True, False),
+    ]
+    return checks, [Rows("Held-out accuracy and cost", ("seed", "what", "accuracy", "10^6 operations"), tuple(rows))], figures
+
+
+def _single_model(recording: Recording, half: int) -> tuple[str, Floats, float]:
+    """The model that is best alone on the first half, its mean grade of one sample on the second, and what a sample costs.
+
+    A vote of two samples that differ is decided by sorting, which is a blind draw of the two on the mean, so that its grade is that of
+    one sample.
+    """
+    found = []
+    for name in POOL:
+        at = next(j for j, c in enumerate(recording.space) if str(c) == f"sample(2, model='{name}') | vote()")
+        found.append((recording.grades[at, :half].mean(), name, recording.grades[at, half:], float(recording.costs[at, half:].mean()) / 2))
+    _, name, grades, cost = max(found, key=lambda f: f[0])
+    return name, grades, cost
+
+
+# A search over nothing.
+
+
+def noise_part(searches: int, configurations: int, seed: int, out: Path | None) -> tuple[list[Check], Rows, list[Path]]:
+    """Searches among methods that are all the same coin, 200 questions to search on and 200 held out."""
+    naive, honest, gaps, told_scores = 0, 0, [], []
+    space = Space(f"until(confident(0.9), sample(1), limit={{{', '.join(map(str, range(1, configurations + 1)))}}})")
+    for i in range(searches):
+        grades = (generator(seed, ("noise", i)).random((configurations, 400)) < 0.5).astype(float)
+        found = search(space, Table(grades[:, :200], np.ones((configurations, 200))), Plan(200, "random", seed=seed + i))
+        assert found.best is not None
+        at = found.best.index
+        told = judge((grades[at, :200], grades[at, 200:]), (grades[0, :200], grades[0, 200:]), holdout(200, seed=seed + i))
+        naive, honest = naive + told.claims[0], honest + told.claims[1]
+        gaps.append(told.gap)
+        told_scores.append((told.score, told.held.value))
+    checks = [
+        Check(
+            f"noise, {searches} searches of {configurations} coins: a gain is claimed naively",
+            f"{naive / searches:.0%}",
+            "most",
+            naive > searches / 2,
+        ),
+        Check("  and on held-out questions", f"{honest / searches:.1%}", "at most 5%", honest <= max(1, 0.05 * searches)),
+    ]
+    rows = Rows(
+        "Searches over coins of .5",
+        ("", "mean score of the winner", "claims a gain"),
+        (
+            ("naive report", float(np.mean([s for s, _ in told_scores])), f"{naive} of {searches}"),
+            ("reusable holdout", float(np.mean([h for _, h in told_scores])), f"{honest} of {searches}"),
+        ),
+    )
+    return checks, rows, [_noise_figure(told_scores, out)] if out is not None else []
+
+
+def _noise_figure(scores: Sequence[tuple[float, float]], out: Path) -> Path:
+    figure, axes = new_figure()
+    bins = np.linspace(0.4, 0.7, 31).tolist()
+    for column, (label, colour) in enumerate((("as the search saw it", COLOURS[1]), ("held out", COLOURS[0]))):
+        axes.hist([row[column] for row in scores], bins=bins, color=colour, alpha=0.7, label=label)
+    axes.axvline(0.5, color="#888888", ls="--", lw=1)
+    axes.set_xlabel("accuracy of the winner among coins of .5")
+    axes.set_ylabel("searches")
+    axes.legend(frameon=False)
+    finish(axes, "A search over nothing")
+    return save(figure, out / "search-noise")[1]
+
+
+def search_part(quick: bool, seed: int, out: Path | None = None) -> tuple[list[Check], list[Rows], list[Path]]:
+    """All three parts.
+
+    Args:
+        quick: a space of 108 configurations on 80 chains, 10 restarts and 60 searches over noise, instead of one of 288 on 300 chains with
+            3 seeds, 200 restarts and 200 searches.
+        out: a folder for the figures.
+    """
+    space = Space(QUICK if quick else TEMPLATE)
+    recordings = [record(space, 80 if quick else 300, seed + i) for i in range(1 if quick else 3)]
+    optimising, optimised = optimisers_part(recordings[0], 10 if quick else 200, seed)
+    system, tables, figures = system_part(recordings, seed, out)
+    noise, noisy, more = noise_part(60 if quick else 200, 400, seed, out)
+    return [*optimising, *system, *noise], [optimised, *tables, noisy], [*figures, *more]

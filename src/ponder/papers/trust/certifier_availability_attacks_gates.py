@@ -200,7 +200,7 @@ def stream_alarms(clean: Gated, attack: Gated) -> tuple[int | None, int | None, 
     usual, costs, spent = np.asarray(clean.cost)[:half], np.asarray(clean.cost)[half:], np.asarray(attack.cost)
     most = float(max(usual.max(), costs.max(), spent.max()))
     monitor = LoadMonitor.learned(usual, most)
-    mixed = np.where(np.arange(len(costs)) % 10 < 3, spent[: len(costs)], costs)
+    mixed = np.where(np.arange(len(costs)) % 10 < 3, np.resize(spent, len(costs)), costs)
     return monitor.alarm(spent), monitor.alarm(mixed), monitor.alarm(costs)
 
 

@@ -126,7 +126,7 @@ def test_the_embedded_model_is_asked_and_the_population_grows(opened: Any) -> No
         ".observe(document.querySelector('[data-results]'), {childList: true, subtree: true})"
     )
     page.get_by_role("button", name="Ask", exact=True).click()
-    page.wait_for_selector(".bill", timeout=30_000)
+    page.wait_for_selector(".bill", timeout=120_000)
     sizes = page.evaluate("window.sizes")
     assert sizes == sorted(sizes)
     assert len({s for s in sizes if s}) >= 3

@@ -251,7 +251,7 @@ def test_one_runs_at_a_time_the_queue_ends_and_closing_stops_it(tmp_path: Path):
         return [sys.executable, "-c", "input() if 0 else __import__('signal').pause()"]
 
     runs = Runs(tmp_path, limit=2, command=command)
-    assert runs.submit("rpc") == runs.submit("rpc"), "asking again gives the run that waits"
+    assert runs.submit("rpc").asked == runs.submit("rpc").asked, "asking again gives the run that waits"
     assert started.wait(20)
     runs.submit("linc")
     with pytest.raises(QueueFull):

@@ -153,6 +153,17 @@ class State:
         totals = self.marginal(given).full_support().array
         return Channel(joint / totals, rest, given)
 
+    def mutual_information(self, a: str | Sequence[str], b: str | Sequence[str], given: str | Sequence[str] = ()) -> float:
+        """I(a; b | given) in nats; exactly 0 for fractions that are independent."""
+        left, right, on = (names_of(names, self.names) for names in (a, b, given))
+        whole = self.marginal(left + right + on)
+        ends = tuple(range(len(left))), tuple(range(len(left), len(left) + len(right)))
+        p = whole.array
+        sums = [np.asarray(p.sum(axis=axes, keepdims=True)) for axes in (ends[1], ends[0], ends[0] + ends[1])]
+        seen = p > 0
+        ratio = (p * sums[2])[seen] / (sums[0] * sums[1])[seen]
+        return float(np.sum(p[seen].astype(np.float64) * np.log(ratio.astype(np.float64))))
+
     def full_support(self) -> State:
         """This state, if no cell has probability zero.
 

@@ -19,6 +19,28 @@ def train(parameters: float, tokens: float = 1) -> float:
     return 6 * parameters * tokens
 
 
+def transformer(width: int, layers: int, vocabulary: int, prompt: int, output: int = 1) -> float:
+    """Operations of a decoder to read a prompt and write so many tokens (Narayanan et al. 2023, arXiv 2305.02440, section 3).
+
+    The prompt and its first output token take 24 p h^2 l (1 + p / (6 h) + V / (16 l h)); every further token 24 h^2 l.
+
+    >>> round(transformer(4096, 28, 50304, 512) / 0.042 / 1e12, 2)
+    144.07
+
+    Args:
+        width: h, of the model's states.
+        layers: l.
+        vocabulary: V.
+        prompt: p, tokens read, at least 1.
+        output: tokens written, at least 1.
+    """
+    for name, value in (("width", width), ("layers", layers), ("vocabulary", vocabulary), ("prompt", prompt), ("output", output)):
+        if value != int(value) or value < 1:
+            raise InputError(f"{name} must be a whole number of at least 1, not {value!r}")
+    each = 24.0 * width**2 * layers
+    return each * prompt * (1 + prompt / (6 * width) + vocabulary / (16 * layers * width)) + each * (output - 1)
+
+
 def exchange(factor: float, ratio: float) -> float:
     """How much more inference the compute of a `factor` times larger model buys: factor + 3 (factor - 1) / ratio.
 

@@ -48,6 +48,8 @@ class Bill:
         calls: prompts sent to an engine (n samples of one prompt are one call).
         seconds: time spent waiting for engines, as recorded when a call was first made.
         money: US dollars, by the engine's price.
+        idealized_seconds: what the calls take on stated hardware without contention, one after another, by the engine's `Pace`; 0
+            where it has none.
     """
 
     tokens_in: int = 0
@@ -56,6 +58,7 @@ class Bill:
     calls: int = 0
     seconds: float = 0.0
     money: float = 0.0
+    idealized_seconds: float = 0.0
 
     @property
     def tokens(self) -> int:

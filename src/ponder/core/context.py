@@ -13,6 +13,7 @@ import numpy as np
 from ponder.core.budget import Bill, Meter
 from ponder.core.errors import InputError
 from ponder.core.language import LM, Continuation, Reply, Request, RewardModel, Rewards, Sampling, Scored, Solution
+from ponder.core.pace import Pace
 from ponder.core.population import Population
 from ponder.core.problem import Problem
 from ponder.core.seeds import Step, generator, places_in, seed_of
@@ -225,6 +226,7 @@ class Context:
                 cached=sum(r.cached_tokens for r in replies),
                 calls=len(replies),
                 seconds=max((r.seconds for r in replies), default=0.0),
+                idealized_seconds=_idealized(lm, [(r.prompt_tokens, r.tokens_out) for r in replies if r.completions]),
             ),
             lm.price,
         )
@@ -244,7 +246,12 @@ class Context:
         placed = [Continuation(c.prompt, c.text, place) for c, place in zip(continuations, places, strict=True)]
         scored = lm.logprobs(placed)
         self.meter.charge(
-            Bill(tokens_in=sum(s.prompt_tokens for s in scored), calls=len(scored), seconds=max((s.seconds for s in scored), default=0.0)),
+            Bill(
+                tokens_in=sum(s.prompt_tokens for s in scored),
+                calls=len(scored),
+                seconds=max((s.seconds for s in scored), default=0.0),
+                idealized_seconds=_idealized(lm, [(s.prompt_tokens, 1) for s in scored]),
+            ),
             lm.price,
         )
         return scored
@@ -275,7 +282,17 @@ class Context:
                 cached=sum(r.cached_tokens for r in found),
                 calls=len(found),
                 seconds=max((r.seconds for r in found), default=0.0),
+                idealized_seconds=_idealized(judge, [(r.prompt_tokens, 1) for r in found]),
             ),
             judge.price,
         )
         return found
+
+
+def _idealized(engine: LM | RewardModel, calls: Sequence[tuple[int, int]]) -> float:
+    """Seconds that calls of so many prompt and output tokens take by the engine's own pace, if it has one.
+
+    Samples of one prompt count as written one after another behind it.
+    """
+    pace: Pace | None = getattr(engine, "pace", None)
+    return 0.0 if pace is None else sum(pace.seconds(prompt, output) for prompt, output in calls)

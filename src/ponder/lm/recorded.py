@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 from ponder.core.budget import Allowance, Price
 from ponder.core.errors import ReplayDivergence
 from ponder.core.language import LM, Completion, Continuation, Reply, Request, RewardModel, Rewards, Sampling, Scored, Solution, fingerprint
+from ponder.core.pace import Pace
 
 A = TypeVar("A", Request, Continuation, Solution)
 R = TypeVar("R", Reply, Scored, Rewards)
@@ -91,6 +92,11 @@ class Recorded:
     @property
     def concurrency(self) -> int:
         return getattr(self._engine, "concurrency", 32)
+
+    @property
+    def pace(self) -> Pace | None:
+        """How fast the engine is on stated hardware, if it says so."""
+        return getattr(self._engine, "pace", None)
 
     @property
     def step_separator(self) -> str | None:

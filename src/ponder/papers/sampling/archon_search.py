@@ -118,7 +118,8 @@ def optimisers_part(recording: Recording, restarts: int, seed: int) -> tuple[lis
     target = 0.99 * scores.max()
     winners = int((scores >= target).sum())
     expected = (m + 1) / (winners + 1)
-    rows, medians = [("random, exactly", expected, None, None)], {}
+    rows: list[tuple[str, float, float | None, float | None]] = [("random, exactly", expected, None, None)]
+    medians: dict[str, float] = {}
     for name in ("random", "greedy", "tpe"):
         at = np.array([tries(name, recording.space, scores, lambda s: s >= target, seed + i, m) for i in range(restarts)])
         medians[name] = float(np.median(at))

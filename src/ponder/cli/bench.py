@@ -95,7 +95,7 @@ def bench(
     plan = Plan(loaded, pipelines, engines, range(seed, seed + seeds), settings, style, limits, as_rewards(reward, engines), program)
     store = RunStore(out)
     store.settle(plan.settings)
-    outcome = _run(plan, store, show_accuracy=holdout is None)
+    outcome = answered(plan, store, show_accuracy=holdout is None)
     names = [str(m) for m in pipelines]
     answers = {k: v for k, v in store.answers().items() if k in set(plan.keys)}
     if holdout is None:
@@ -125,7 +125,7 @@ def bench(
         sys.exit(1)
 
 
-def _run(plan: Plan, store: RunStore, show_accuracy: bool) -> Outcome:
+def answered(plan: Plan, store: RunStore, show_accuracy: bool = True) -> Outcome:
     """Run with live progress: answers, accuracy so far if it may be shown, tokens a second, time left."""
     total, known = len(plan.keys), len(set(plan.keys) & store.keys())
     screen = progress_console()

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
 from rich.markup import escape
 from rich.table import Table
 
-from ponder.cli.options import console, json_option, print_json
+from ponder.cli.options import console, json_option, print_json, read_price
+from ponder.core.algebra import Stage
 from ponder.core.errors import InputError, did_you_mean
+from ponder.core.problem import Problem
 from ponder.core.terms import REGISTRY, arguments
 from ponder.lm.load import FORMS
-from ponder.methods import METHODS
+from ponder.methods import METHODS, parse
+from ponder.methods.architecture import Architecture
+from ponder.methods.forecast import forecast
 from ponder.organisms.card import Card
 from ponder.organisms.shelf import shelf
 
@@ -92,6 +98,56 @@ def show_method(name: str, as_json: bool) -> None:
         out.print(f"  [bold]{argument['name']}[/]: {escape(argument['help'])}{escape(default)}")
     if row["pipeline"]:
         out.print(f"  is      {escape(row['pipeline'])}")
+
+
+@methods.command("cost")
+@click.argument("method")
+@click.option("--question", default="", help="One question, as long as the real ones.")
+@click.option("--answer-tokens", type=click.IntRange(1), default=256, show_default=True, help="Length of an answer.")
+@click.option("--reply-tokens", type=click.IntRange(1), default=64, show_default=True, help="Length of a critique, a ranking, a verdict.")
+@click.option("--price", default="", help="Dollars per million tokens, IN/OUT: '0.15/0.60'.")
+@json_option
+def cost_method(method: str, question: str, answer_tokens: int, reply_tokens: int, price: str, as_json: bool) -> None:
+    """What METHOD, or an architecture in Archon's JSON (a file), costs on one question, before anything is run.
+
+    \b
+    ponder methods cost "sample(10) | critique() | rank(5) | fuse()" --answer-tokens 300 --price 0.15/0.60
+    """
+    pipeline, broken = _method_of(method)
+    asked, prices = Problem(question or "x" * 400), read_price(price)
+    told = forecast(pipeline, asked, answer_tokens=answer_tokens, reply_tokens=reply_tokens, prices=prices)
+    if as_json:
+        print_json({"method": str(pipeline), "broken_rules": broken, **asdict(told), "tokens": told.tokens})
+        return
+    for rule in broken:
+        console().print(f"[red]rule[/] {escape(rule)}")
+    console().print(f"at most {told}")
+
+
+@methods.command("archon")
+@click.argument("method")
+def archon_method(method: str) -> None:
+    """METHOD as Archon's JSON; or, of a file of Archon's JSON, the method.
+
+    \b
+    ponder methods archon "sample(5, model='a') + sample(5, model='b') | critique() | rank(5) | fuse()" > architecture.json
+    ponder methods archon architecture.json
+    """
+    if method.endswith(".json"):
+        pipeline, broken = _method_of(method)
+        for rule in broken:
+            click.echo(f"rule: {rule}", err=True)
+        click.echo(str(pipeline))
+    else:
+        print_json(Architecture.of(parse(method)).to_config())
+
+
+def _method_of(text: str) -> tuple[Stage, list[str]]:
+    """A method's text or a file of Archon's JSON as a pipeline, and the rules that the architecture breaks."""
+    if not text.endswith(".json"):
+        return parse(text), []
+    architecture = Architecture.from_config(Path(text))
+    return architecture.pipeline(), [str(v) for v in architecture.violations()]
 
 
 def _kind(name: str) -> str:

@@ -16,6 +16,8 @@ from ponder.core.terms import OneOf, Range, registered
 from ponder.scorers.base import Scorer, log
 from ponder.scorers.equivalence import group_values
 from ponder.scorers.weibull import Pruner
+from ponder.stages.crowd_vote import crowd_shares
+from ponder.trust.crowds import AGGREGATORS
 
 
 @registered
@@ -23,10 +25,12 @@ class vote(Decider):
     """One candidate a distinct answer, with the weight of all that gave it; the heaviest answer first.
 
     Independent of order; candidates without a readable answer vote for nobody and count against the winner's confidence; of
-    equally heavy answers the one that sorts first wins.
+    equally heavy answers the one that sorts first wins. With `crowd`, judges (or models, where nothing was judged) are
+    believed as much as their agreement with the others earns, and the candidates' number takes the place of their weights.
     """
 
     equal: Annotated[str, OneOf(("same", "math")), 'when two answers are one: "same" canonical form, or equal as mathematics'] = "same"
+    crowd: Annotated[str, OneOf(("", *AGGREGATORS)), "how several judges or models are believed; by weight alone if empty"] = ""
 
     def __call__(self, population: Population[Candidate], context: Context) -> Population[Candidate]:
         shares = class_shares(population)
@@ -36,6 +40,13 @@ class vote(Decider):
         mass: dict[str, list[float]] = {}
         for value, share in shares.items():
             mass.setdefault(groups[value], []).append(share)
+        if self.crowd:
+            believed = crowd_shares(population, groups, self.crowd)
+            if believed is None:
+                context.trace.note(f"{self}: one answer, one judge or one model is no crowd; the vote is by weight")
+            else:
+                readable = math.fsum(sorted(shares.values()))
+                mass = {name: [readable * share] for name, share in believed.items()}
         totals = sorted(((math.fsum(sorted(v)), name) for name, v in mass.items()), key=lambda t: (-round(t[0], 12), t[1]))
         voters = [c for c in population.items if c.value is not None]
         weights = [float(w) for c, w in zip(population.items, population.log_weights, strict=True) if c.value is not None]

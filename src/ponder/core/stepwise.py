@@ -56,7 +56,7 @@ class extend(Proper):
             return population.grown(*_grown(population.items, self.width, context, kept), self.width)
         open_, closed = np.flatnonzero(~done), np.flatnonzero(done)
         if not len(open_):
-            return population
+            return population.grown(rested(population.items), np.zeros(len(population)))
         growing, resting = population.at(open_), population.at(closed)
         grown = growing.grown(*_grown(growing.items, self.width, context, kept), self.width)
         resting = resting.grown(rested(resting.items), np.zeros(len(closed)))

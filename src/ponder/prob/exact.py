@@ -244,8 +244,9 @@ class ExactPopulation(Population[Any]):
     def equal(self, items: Sequence[Any]) -> ExactPopulation:
         return ExactPopulation(items, [self.total / len(items)] * len(items))
 
-    def grown(self, children: Sequence[Any], log_factors: ArrayLike, width: int = 1) -> ExactPopulation:
-        shares = [m / width for m in self.masses for _ in range(width)]
+    def grown(self, children: Sequence[Any], log_factors: ArrayLike, width: int | Sequence[int] = 1) -> ExactPopulation:
+        widths = [width] * len(self) if isinstance(width, int) else width
+        shares = [m / w for m, w in zip(self.masses, widths, strict=True) for _ in range(w)]
         return ExactPopulation(children, shares).reweight(log_factors)
 
     def beside(self, other: Any) -> ExactPopulation:
@@ -254,6 +255,11 @@ class ExactPopulation(Population[Any]):
     def at(self, indices: ArrayLike) -> ExactPopulation:
         chosen = np.asarray(indices, dtype=np.intp)
         return ExactPopulation(take(self.items, chosen), [self.masses[i] for i in chosen])
+
+    def merge(self, key: Callable[[Any], Hashable]) -> ExactPopulation:
+        groups = list(self.classes(key).values())
+        heaviest = np.array([max(members, key=lambda i: self.masses[i]) for members in groups], dtype=np.intp)
+        return ExactPopulation(take(self.items, heaviest), [sum((self.masses[i] for i in members), Fraction(0)) for members in groups])
 
     def normalised(self) -> ExactPopulation:
         return self if self.dead else ExactPopulation(self.items, [m / self.total for m in self.masses])

@@ -7,20 +7,24 @@ program is continuous and cannot be enumerated, `sbc`, `one_step` and `geweke` t
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ponder.core.algebra import Stage
+from ponder.core.context import Context
 from ponder.core.errors import InputError, need
+from ponder.core.language import LM
+from ponder.core.problem import Candidate
 from ponder.core.seeds import generator
 from ponder.core.stepwise import extend, loop, start
-from ponder.prob.exact import Enumerator, enumerate_runs, linear, measure
+from ponder.prob.exact import Enumerator, ExactPopulation, enumerate_runs, linear, measure
 from ponder.prob.infer import exactly
 from ponder.prob.kernels import Kernel
+from ponder.prob.language import ToyLanguage
 from ponder.prob.program import Program, Trace
 
 PLAIN = start(1) | loop(extend())
@@ -70,6 +74,52 @@ def assert_preserves(
     report = Preserved(meaning(program, PLAIN, base, key), meaning(program, method, base, key))
     if report.defect:
         raise AssertionError(f"{method} does not preserve {program.name}: {report.found} where {report.expected} was due")
+    return report
+
+
+def stage_meaning(
+    method: Stage,
+    language: ToyLanguage,
+    context: Callable[[LM], Context],
+    key: Callable[[Candidate], Hashable] = lambda c: c.text,
+) -> dict[Any, Fraction]:
+    """The measure over candidates that a pipeline of language-model stages stands for, every token and every draw of its own enumerated.
+
+    Args:
+        method: any pipeline that begins with `sample` or `start`.
+        language: what the model writes.
+        context: the context to run in, given the engine: problem, sampling at temperature 1, and the program for steps, for example
+            `lambda lm: Context(Problem("?"), models={"toy": lm}, program=Reasoner("\\n"), sampling=Sampling(1.0))`.
+        key: what of a candidate counts, its text by default.
+
+    Raises:
+        InputError: a stage that rounds weights, more than 200,000 outcomes, or other sampling settings.
+    """
+
+    def run(source: Enumerator) -> ExactPopulation:
+        place = replace(context(language.engine(source)), draws=lambda root, path: source)
+        return cast(ExactPopulation, method(ExactPopulation((Candidate(),), (Fraction(1),)), place))
+
+    return measure(enumerate_runs(run), key)
+
+
+def assert_same_law(
+    method: Stage,
+    reference: Stage,
+    language: ToyLanguage,
+    context: Callable[[LM], Context],
+    key: Callable[[Candidate], Hashable] = lambda c: c.text,
+) -> Preserved:
+    """Check that two pipelines of language-model stages stand for the same measure, evidence included; arguments as in `stage_meaning`.
+
+    Log-weights of scorers are taken as their rounded exponentials.
+
+    Raises:
+        AssertionError: with both measures.
+    """
+    report = Preserved(*(stage_meaning(m, language, context, key) for m in (reference, method)))
+    if report.defect:
+        raise AssertionError(f"{method} does not stand for the measure of {reference}: {report.found} where {report.expected} was due")
     return report
 
 

@@ -71,12 +71,12 @@ def branch(
     replies = dict(zip(open_, context.generate(requests, sampling, model), strict=True))
     _notes(list(replies.values()), n, sampling, context, whole)
     items: list[Candidate] = []
-    weights: list[float] = []
+    widths: list[int] = []
     for i, candidate in enumerate(population.items):
-        children = [finish(candidate, c, context.problem, name, whole) for c in replies[i].completions] if i in replies else [candidate]
-        items += children or [candidate]  # a candidate that the budget left unextended stays as it was
-        weights += [population.log_weights[i] - np.log(max(1, len(children)))] * max(1, len(children))
-    return Population(tuple(items), weights)
+        children = [finish(candidate, c, context.problem, name, whole) for c in replies[i].completions] if i in replies else []
+        items += children or [candidate]  # a candidate that is finished, or that the budget left unextended, stays as it was
+        widths.append(max(1, len(children)))
+    return population.grown(tuple(items), np.zeros(len(items)), widths)
 
 
 def finish(parent: Candidate, completion: Completion, problem: Problem, model: str, whole: bool = True) -> Candidate:

@@ -83,7 +83,7 @@ def scored(population: Population[Any], scorer: Scorer, context: Context) -> tup
         replace(c, scores={**c.scores, key: float(v)}) if isinstance(c, Candidate) and score is None else c
         for c, v, score in zip(items, values, known, strict=True)
     )
-    return values, Population(remembered, population.log_weights)
+    return values, population.grown(remembered, np.zeros(len(remembered)))
 
 
 @registered

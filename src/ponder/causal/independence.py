@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
 
 from ponder.core.errors import InputError, did_you_mean, need
 
@@ -117,7 +118,8 @@ def _coded(column: Floats) -> tuple[NDArray[np.int64], int]:
 def kernel_test(x: Floats, y: Floats, z: Floats) -> Evidence:
     """The kernel test of Zhang et al. 2011 with the gamma approximation of its null distribution, from causal-learn; O(n^3)."""
     kci = need("causallearn.utils.KCI.KCI", "causal")
-    with warnings.catch_warnings():
+    # Its matrices are small: threads wait for each other longer than they work.
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore")  # constant columns and tiny eigenvalues are its own business
         if z.shape[1]:
             p, statistic = kci.KCI_CInd().compute_pvalue(x[:, None], y[:, None], z)

@@ -84,12 +84,14 @@ class Expansion:
     children: Sequence[Child]
 
 
-def puct(q: float, visits: int, prior: float, parent_visits: int, c: float) -> float:
-    """q + c * prior * sqrt(parent_visits) / (1 + visits)."""
-    return q + c * prior * math.sqrt(parent_visits) / (1 + visits)
+def puct(q: float, visits: int, prior: float, parent_visits: int, c: float, base: float | None = None) -> float:
+    """q + c * prior * sqrt(parent_visits) / (1 + visits); with a base c grows by log((parent_visits + base + 1) / base), as in AlphaZero
+    (Silver et al. 2018)."""
+    grown = c if base is None else c + math.log((parent_visits + base + 1) / base)
+    return q + grown * prior * math.sqrt(parent_visits) / (1 + visits)
 
 
-def select(root: Node, c: float, rng: np.random.Generator) -> Node | None:
+def select(root: Node, c: float, rng: np.random.Generator, base: float | None = None) -> Node | None:
     """The leaf that the next simulation expands: from the root down along the children of largest PUCT that are not closed, ties at
     random; None if the tree is exhausted."""
     if root.closed:
@@ -97,7 +99,7 @@ def select(root: Node, c: float, rng: np.random.Generator) -> Node | None:
     node = root
     while node.children:
         able = [child for child in node.children if not child.closed]
-        scores = [puct(child.q, child.visits, child.prior, node.visits, c) for child in able]
+        scores = [puct(child.q, child.visits, child.prior, node.visits, c, base) for child in able]
         best = [child for child, score in zip(able, scores, strict=True) if score >= max(scores) - 1e-12]
         node = best[0] if len(best) == 1 else best[int(rng.integers(len(best)))]
     return node
@@ -149,6 +151,7 @@ def search(
     expansions: Callable[[Sequence[Node]], Sequence[Expansion | None]],
     c: float,
     rng: np.random.Generator,
+    base: float | None = None,
 ) -> int:
     """Grow trees side by side, one leaf of each a simulation; returns how many simulations were begun.
 
@@ -158,9 +161,10 @@ def search(
         expansions: one for each of the leaves given, all in one batch; None leaves a leaf as it is.
         c: weight of the prior.
         rng: decides ties.
+        base: how slowly c grows with visits; None keeps it.
     """
     for done in range(simulations):
-        leaves = [leaf for root in roots if (leaf := select(root, c, rng)) is not None]
+        leaves = [leaf for root in roots if (leaf := select(root, c, rng, base)) is not None]
         if not leaves:
             return done
         for leaf, found in zip(leaves, expansions(leaves), strict=True):

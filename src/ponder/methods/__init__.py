@@ -21,7 +21,7 @@ from ponder.methods.sampling import (
 )
 from ponder.methods.start import hint_infer, tool_reasoning
 from ponder.methods.stepwise import beam_search, dvts, entropic_particle_filter, particle_filter, step_beam_search
-from ponder.methods.trees import adaptive_branching, revisions, tree_search
+from ponder.methods.trees import adaptive_branching, revisions, tree_of_thoughts, tree_search
 
 __all__ = [
     "METHODS",
@@ -56,6 +56,7 @@ __all__ = [
     "self_refine",
     "step_beam_search",
     "tool_reasoning",
+    "tree_of_thoughts",
     "tree_search",
     "weighted_vote",
 ]

@@ -11,6 +11,7 @@ from ponder.methods.named import named
 from ponder.scorers import Scorer, prm
 from ponder.stages import argmax, sample, vote, weigh
 from ponder.stages.ab_mcts import ab_mcts
+from ponder.stages.dfs import dfs
 from ponder.stages.mcts import mcts
 from ponder.stages.revise import attempts, revise, winners
 
@@ -57,3 +58,14 @@ def adaptive_branching(
 ) -> Stage:
     """New answers and revisions of old ones, whichever pays, and the best of all (AB-MCTS-A, Inoue et al. 2025, arXiv 2503.04412)."""
     return ab_mcts(n, scorer, models, batch=batch) | argmax()
+
+
+@named
+def tree_of_thoughts(
+    branching: Annotated[int, Range(1, 1000), "steps drawn at each state"] = 5,
+    depth: Annotated[int, Range(1, 1000), "the most steps"] = 8,
+    paths: Annotated[int, Range(1, 10_000), "how many finished paths end the search"] = 3,
+    value: Annotated[Scorer, "what a state is worth, by log-probability"] = prm(),
+) -> Stage:
+    """Depth-first search, the finished path whose steps are worth most on the mean (Yao et al. 2023, arXiv 2305.10601)."""
+    return dfs(branching, depth, paths=paths, value=value) | argmax()

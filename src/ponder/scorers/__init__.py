@@ -3,7 +3,7 @@
 from ponder.scorers.ask import judge, self_eval
 from ponder.scorers.base import Scorer
 from ponder.scorers.code_tests import tests
-from ponder.scorers.confidence import borda, certainty, confidence, heaviest
+from ponder.scorers.confidence import borda, certainty, confidence, heaviest, minmax
 from ponder.scorers.generated_tests import generated_tests
 from ponder.scorers.procedure import procedure
 from ponder.scorers.process import lookahead, odds, prm, raw
@@ -24,6 +24,7 @@ __all__ = [
     "likelihood",
     "lookahead",
     "matches",
+    "minmax",
     "odds",
     "prm",
     "procedure",

@@ -52,6 +52,19 @@ class borda(Scorer):
 
 
 @registered
+class minmax(Scorer):
+    """Scores between 0 and 1: (v - min) / (max - min) of v = exp(score), so that the worst counts nothing; 1 for all if all are equal
+    (the weighted vote of Liu et al. 2025, arXiv 2502.07191). It compares the candidates that it is given together."""
+
+    scorer: Annotated[Scorer, "what is scaled"]
+
+    def __call__(self, candidates: Sequence[Candidate], context: Context) -> NDArray[np.float64]:
+        values = np.exp(np.asarray(self.scorer(candidates, context), dtype=np.float64))
+        low, high = values.min(), values.max()
+        return np.zeros(len(values)) if high == low else log((values - low) / (high - low))
+
+
+@registered
 class confidence(Scorer):
     """The mean log-probability of a candidate's tokens where they were least probable (DeepConf, Fu et al. 2025, arXiv 2508.15260).
 

@@ -7,6 +7,7 @@ from ponder.stages.accept import accepted
 from ponder.stages.conditions import confident, reached, settled
 from ponder.stages.critique import critique
 from ponder.stages.decide import abstain, argmax, distinct, draw, judged, prune, top, vote
+from ponder.stages.dfs import dfs
 from ponder.stages.fuse import fuse
 from ponder.stages.gibbs import gibbs
 from ponder.stages.hints import hinted
@@ -31,6 +32,7 @@ __all__ = [
     "attempts",
     "confident",
     "critique",
+    "dfs",
     "distinct",
     "draw",
     "extend",

@@ -45,6 +45,7 @@ class mcts(Stage):
         str, OneOf(("likelihood", "uniform")), "what the policy thinks of a step: exp of its mean token log-probability, or all alike"
     ] = "likelihood"
     path: Annotated[str, OneOf(("all", *BY)), "all finished candidates, or the one on the path of the best children by this"] = "all"
+    c_base: Annotated[float | None, Range(1), "how slowly c_puct grows with visits (AlphaZero: 19652); None keeps it"] = None
     terminal: Annotated[Scorer | None, "what values finished candidates instead, as a checker does in training; never at inference"] = None
 
     def __call__(self, population: Population[Candidate], context: Context) -> Population[Candidate]:
@@ -58,7 +59,7 @@ class mcts(Stage):
             return self._expansions(at, program, context.at(next(rounds)))
 
         try:
-            search(trees, self.simulations, expansions, self.c_puct, context.rng("ties"))
+            search(trees, self.simulations, expansions, self.c_puct, context.rng("ties"), self.c_base)
         except BudgetExhausted as end:
             if not any(tree.children for tree in trees):
                 raise

@@ -3,6 +3,7 @@
 from ponder.trust.distribution_inference.black_box import Answers, BlackBox, KLAttack, LossTest, PerPointThreshold, ThresholdTest
 from ponder.trust.distribution_inference.census import read_census
 from ponder.trust.distribution_inference.game import AttackReport, DistributionInferenceGame, Played, report
+from ponder.trust.distribution_inference.graphs import clustered_graph, graph_records, zipf_graph
 from ponder.trust.distribution_inference.leakage import (
     exact_accuracy,
     n_leaked,
@@ -29,7 +30,9 @@ __all__ = [
     "Records",
     "ThresholdTest",
     "check_disjoint",
+    "clustered_graph",
     "exact_accuracy",
+    "graph_records",
     "n_leaked",
     "n_leaked_degrees",
     "n_leaked_regression",
@@ -39,4 +42,5 @@ __all__ = [
     "train_networks",
     "two_parties",
     "with_ratio",
+    "zipf_graph",
 ]

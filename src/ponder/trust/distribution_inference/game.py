@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -12,8 +13,8 @@ from ponder.core.errors import InputError
 from ponder.core.seeds import derive, generator
 from ponder.trust.distribution_inference.black_box import Answers, BlackBox
 from ponder.trust.distribution_inference.leakage import n_leaked, samples_needed
-from ponder.trust.distribution_inference.networks import Networks
-from ponder.trust.distribution_inference.records import Records, check_disjoint
+from ponder.trust.distribution_inference.networks import Networks, train_networks
+from ponder.trust.distribution_inference.records import Records, check_disjoint, with_ratio
 from ponder.trust.shares import share_bounds
 
 FEWEST = 20
@@ -88,52 +89,65 @@ class Played:
         return [report(attack(own, theirs), self.props) for attack in attacks]
 
 
-Draw = Callable[[Records, int, int, np.random.Generator], Records]
-"""A sample of a party's rows: (rows, world, size, rng) -> records; `size` is the number of positive rows."""
+Party = Literal["adversary", "victim", "probe"]
+Draw = Callable[[Party, int, np.random.Generator], Records]
+"""A fresh sample of a world, 0 or 1, from what a party has; all samples to train on have one size."""
 Train = Callable[[Sequence[Records], int], Networks]
 """Models of samples: (samples, seed) -> one network each."""
 
 
 @dataclass(frozen=True)
 class DistributionInferenceGame:
-    """Two parties with rows of their own, two worlds, and a way to train.
+    """Two worlds, what either party can draw of them, and a way to train.
 
     Attributes:
-        victim, adversary: training rows of either party; they must share none.
-        probe: test rows of the adversary.
-        draw: makes a sample of one world out of a party's rows.
+        draw: gives samples: the adversary's and the victim's to train on, and the adversary's probes. The parties must share no rows.
         train: trains a model for each sample.
-        positives: rows of label 1 in a training sample and in a probe.
         props: the attribute's share in either world; None for other properties.
     """
 
-    victim: Records
-    adversary: Records
-    probe: Records
     draw: Draw
-    train: Train
-    positives: tuple[int, int]
+    train: Train = train_networks
     props: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        check_disjoint(self.victim, self.adversary)
-        check_disjoint(self.victim, self.probe)
-        for a in self.props or ():
-            if not 0 <= a <= 1:
-                raise InputError(f"the attribute's shares must be in [0, 1], not {self.props!r}")
+        if self.props is not None and not all(0 <= a <= 1 for a in self.props):
+            raise InputError(f"the attribute's shares must be in [0, 1], not {self.props!r}")
+
+    @classmethod
+    def on_table(
+        cls, victim: Records, adversary: Records, probe: Records, props: tuple[float, float], positives: tuple[int, int] = (1100, 500)
+    ) -> DistributionInferenceGame:
+        """The game on a table: worlds differ in the attribute's share; three negatives for each positive in all samples.
+
+        Args:
+            victim, adversary: rows that either party trains on.
+            probe: test rows of the adversary.
+            props: the attribute's share in world 0 and in world 1.
+            positives: rows of label 1 in a training sample, and in a probe.
+
+        Raises:
+            InputError: if the victim's rows are also the adversary's.
+        """
+        check_disjoint(victim, adversary)
+        check_disjoint(victim, probe)
+        rows = {"victim": victim, "adversary": adversary, "probe": probe}
+
+        def draw(party: Party, world: int, rng: np.random.Generator) -> Records:
+            return with_ratio(rows[party], props[world], positives[party == "probe"], rng)
+
+        return cls(draw, props=props)
+
+    def models(self, party: Party, world: int, many: int, seed: int) -> Networks:
+        """Fresh models of one party in one world."""
+        if many < 1:
+            raise InputError(f"either party needs at least 1 model a world, not {many!r}")
+        samples = [self.draw(party, world, generator(seed, [party, world, i])) for i in range(many)]
+        return self.train(samples, derive(seed, [party, world]))
 
     def play(self, n_adversary: int, n_victim: int, seed: int) -> Played:
-        """Train n models a world for either party, with fresh samples, and draw the probes."""
-        if min(n_adversary, n_victim) < 1:
-            raise InputError(f"either party needs at least 1 model a world, not {n_adversary!r} and {n_victim!r}")
-
-        def models(name: str, rows: Records, many: int, world: int) -> Networks:
-            samples = [self.draw(rows, world, self.positives[0], generator(seed, [name, world, i])) for i in range(many)]
-            return self.train(samples, derive(seed, [name, world]))
-
-        own, theirs = (
-            (models(name, rows, many, 0), models(name, rows, many, 1))
-            for name, rows, many in (("adversary", self.adversary, n_adversary), ("victim", self.victim, n_victim))
-        )
-        first, second = (self.draw(self.probe, world, self.positives[1], generator(seed, ["probe", world])) for world in (0, 1))
+        """Train models of either party in either world, and draw the probes."""
+        own = (self.models("adversary", 0, n_adversary, seed), self.models("adversary", 1, n_adversary, seed))
+        theirs = (self.models("victim", 0, n_victim, seed), self.models("victim", 1, n_victim, seed))
+        first, second = (self.draw("probe", world, generator(seed, ["probe", world])) for world in (0, 1))
         return Played(own, theirs, (first, second), self.props)

@@ -123,5 +123,7 @@ def with_ratio(
         sample = np.concatenate(drawn)
         if best is None or abs(records.attribute[sample].mean() - ratio) < abs(records.attribute[best].mean() - ratio):
             best = sample
+        if abs(records.attribute[best].mean() - ratio) * len(best) < 0.5:
+            break
     assert best is not None
     return records.at(rng.permutation(best))

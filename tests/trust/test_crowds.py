@@ -22,6 +22,7 @@ from ponder.trust.crowds import (
     labels_of,
     simulate_crowd,
 )
+from ponder.trust.crowds.em import Sums, sums_of
 
 ANAESTHETISTS = """
 1111111 3334334 1122122 2223121 2223222 2223322 1222111 3333433 2222223 2322223 4444444 2223343 1111111 2223212 1211111
@@ -112,6 +113,14 @@ def test_skills_rank_workers_and_beat_the_majority(model):
     )
     assert np.corrcoef(truth.skill[busy], right[busy])[0, 1] > 0.8
     assert crowd.accuracy(truth.best) >= crowd.accuracy(MajorityVote().fit(crowd.labels).best) + 0.01
+
+
+def test_sums_are_the_same_with_and_without_scipy():
+    labels, rng = small().labels, np.random.default_rng(0)
+    plain, sparse = Sums(labels), sums_of(labels)
+    assert type(sparse) is not Sums
+    for table, name in ((rng.random((300, 3)), "by_cell"), (rng.random((120, 3)), "by_item")):
+        assert getattr(plain, name)(table) == pytest.approx(getattr(sparse, name)(table))
 
 
 def test_glad_finds_difficult_items():

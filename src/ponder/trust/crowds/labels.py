@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,11 @@ class Labels:
     def __len__(self) -> int:
         return len(self.item)
 
+    @cached_property
+    def _cell(self) -> Ints:
+        """Where each answer falls in a table kept class by class."""
+        return self.label * len(self.items) + self.item
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """Number of items, workers, classes."""
@@ -42,7 +48,7 @@ class Labels:
     def counts(self, weights: Floats | None = None) -> Floats:
         """Votes for each class of each item, shape (items, classes), each answer with its weight, shape (n,); 1 by default."""
         n, _, k = self.shape
-        return np.bincount(self.item * k + self.label, weights, n * k).reshape(n, k).astype(np.float64, copy=False)
+        return np.bincount(self._cell, weights, n * k).reshape(k, n).T.astype(np.float64, copy=False)
 
     def of_worker(self, values: Floats) -> Floats:
         """Sum of one value an answer, shape (n,), over each worker's answers; shape (workers,)."""
@@ -50,7 +56,7 @@ class Labels:
 
     def agreement(self, posterior: Floats) -> Floats:
         """What each answer is worth under a posterior, shape (items, classes): the probability of its label, shape (n,)."""
-        return posterior.ravel()[self.item * len(self.classes) + self.label]
+        return np.ascontiguousarray(posterior.T).ravel()[self._cell]
 
     @property
     def answered(self) -> Floats:

@@ -4,6 +4,7 @@ from ponder.core.algebra import until
 from ponder.core.stepwise import extend, loop, resample, split, start
 from ponder.stages.ab_mcts import ab_mcts
 from ponder.stages.accept import accepted
+from ponder.stages.choices import shuffled
 from ponder.stages.conditions import confident, reached, settled
 from ponder.stages.critique import critique
 from ponder.stages.decide import abstain, argmax, distinct, draw, judged, prune, top, vote
@@ -56,6 +57,7 @@ __all__ = [
     "revise",
     "sample",
     "settled",
+    "shuffled",
     "split",
     "start",
     "tempering",

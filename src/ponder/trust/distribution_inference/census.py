@@ -43,7 +43,7 @@ def read_census(*paths: str | Path, attribute: str = "sex=Female") -> tuple[Reco
     for name in (*_SCORED, *_SCALED):
         values = np.array(table[name], dtype=float)
         names.append(name)
-        columns.append((values - values.mean()) / values.std() if name in _SCORED else (values - values.min()) / values.max())
+        columns.append((values - values.mean()) / (values.std() or 1.0) if name in _SCORED else (values - values.min()) / values.max())
     for name in _ONE_HOT:
         values = np.array(table[name])
         for level in sorted(set(table[name]) - _DROPPED.get(name, set())):

@@ -43,8 +43,14 @@ def test_a_problem_of_the_task_is_read_as_it_is_written() -> None:
         assert prompt == worded.problem_prompt(m.premises, m.conclusion)
         assert prompt.count(".") == len(m.premises) + 1
         assert prompt.endswith(">")
+        assert prompt.startswith(worded.brief(m.premises[0]))
         asked, _ = write_prompt(problem, "cot")
         assert worded.canonical(asked[-1].content) == prompt[:-1] + ";"  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_problems_are_read_without_the_words_that_only_make_them_english() -> None:
+    sentences = ("If someone is kind and likes Anne then they are big.", "Someone is not big if they do not like Bob.", "Bob is not kind.")
+    assert [worded.brief(s) for s in sentences] == ["cΓaжNeΔ.", "nΔcnЖO.", "OnΓ."]
 
 
 def test_what_is_not_known_is_named() -> None:

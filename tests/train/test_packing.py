@@ -11,8 +11,8 @@ pytest.importorskip("torch")
 
 from ponder.core.errors import InputError
 from ponder.organisms.characters import ALPHABET
-from ponder.train.data import next_token, pack
-from ponder.train.net import Shape, TorchNet
+from ponder.train.data import behind, next_token, pack, surprise
+from ponder.train.net import COMMON, Shape, TorchNet
 from ponder.train.trainer import torch
 
 ids = st.lists(st.integers(0, 17), min_size=0, max_size=6)
@@ -41,7 +41,7 @@ def test_every_token_is_there_once_in_its_place(given_examples: list[tuple[list[
 
 
 @given(examples)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_rows_are_at_most_half_empty_on_average(given_examples: list[tuple[list[int], list[int]]]):
     """First fit leaves at most one row that is no more than half full."""
     batch = pack(given_examples, 12)
@@ -86,3 +86,31 @@ def test_examples_that_do_not_fit_are_refused():
     for wrong in ([], [([], [])], [([1] * 9, [])]):
         with pytest.raises(InputError, match="1 to 8 tokens"):
             pack(wrong, 8)
+
+
+shared = st.lists(st.tuples(ids, st.lists(st.tuples(ids.filter(bool), ids), min_size=1, max_size=3)), min_size=1, max_size=4)
+
+
+@given(shared, st.integers(7, 9))
+@settings(max_examples=25, deadline=None)
+def test_examples_behind_a_beginning_are_as_if_each_stood_there_alone(rows, place: int):
+    """The loss of a row is that of its examples, one at a time behind its beginning."""
+    weighted = [(start, [(p, r, [1.0 + i for i in range(len(r))]) for p, r in own]) for start, own in rows]
+    one_by_one = [(start, [example]) for start, own in weighted for example in own]
+    net = TorchNet(Shape(8, 2, 2, 24, ALPHABET, "chain"), 3)
+    with torch.no_grad():
+        net.head.normal_(generator=torch.Generator().manual_seed(0))  # pyright: ignore[reportOptionalMemberAccess]
+        together, alone = (float(surprise(net, behind(given_rows, place)).sum()) for given_rows in (weighted, one_by_one))
+    assert together == pytest.approx(alone, rel=1e-4, abs=1e-4)
+
+
+def test_a_beginning_can_be_learnt_and_a_row_needs_an_example():
+    batch = behind([([1, 2, 3], [([4], [5], [2.0])]), ([], [([6], [7, 8], [1.0, 0.5])])], weight=0.25)
+    assert batch.learn.tolist() == [[0, 0.25, 0.25, 0, 2], [0, 1, 0.5, 0, 0]]
+    assert batch.first == 1
+    assert batch.segments is not None
+    assert batch.segments.tolist() == [[COMMON] * 3 + [0, 0], [0, 0, 0, -1, -1]]
+    with pytest.raises(InputError):
+        behind([([1], [])])
+    with pytest.raises(InputError):
+        behind([([1], [([], [2], [1.0])])])

@@ -74,7 +74,15 @@ def test_questions_of_a_row_stand_where_they_are_asked_and_have_their_truth() ->
     start, examples = two_modes.grammar_row(grammar, rng)
     assert len(examples) == two_modes.DIRECT + two_modes.THOUGHT
     assert len(start) <= QUESTION
-    assert all(prompt[-1] == IDS[ASK if i < two_modes.DIRECT else THINK] for i, (prompt, _, _) in enumerate(examples))
+    for i, (first, rest, learnt) in enumerate(examples):
+        asked = rest.index(IDS[ASK if i < two_modes.DIRECT else THINK])
+        assert PAIRS[rest[asked - 1] - len(MARKS)].endswith("$")
+        assert PAIRS[first[0] - len(MARKS)].startswith("^")
+        assert set(learnt[:asked]) <= {two_modes.TEXT if rest[-1] == IDS[YES] else 0.0}, "only what belongs is learnt as text"
+        assert learnt[asked] == 0
+        assert learnt[-1] == 1
+        assert rest[-2] == IDS[ASK]
+        assert (len(rest) == asked + 2) == (i < two_modes.DIRECT)
     assert {response[-1] for _, response, _ in examples} == {IDS[YES], IDS[NO]}
     batch = two_modes.batches(0, 10)(3)
     again = two_modes.batches(0, 10)(3)

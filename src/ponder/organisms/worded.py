@@ -1,8 +1,8 @@
 """Theories in English for organisms: every word is one letter, and formulas are written in letters that `ponder.logic` reads.
 
 Two kinds of prompts, told apart by the message. A sentence ("Bob is not kind.") is answered by a formula; a whole problem, as the task
-`logic` writes it, by the letter of its label. A problem that asks to think step by step is answered by the claims that can be derived
-and the letter behind them: `NnΓ;OΔ;####A`.
+`logic` writes it, by the letter of its label. A problem that asks to think step by step is answered by what is known of whom it is about,
+facts first, then what follows, and the letter behind it: `NnΓ;NΔ;####A`. Problems are read without the words that only make them English.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ _SMALL = {
     "is": "i", "are": "r", "not": "n", "does": "d", "do": "o", "it": "t", "true": "u", "false": "f", "that": "h",
     "by": "b", "if": "c", "someone": "s", "then": "e", "they": "y", "who": "w", "and": "a",
 }  # fmt: skip
+_SKIPPED = str.maketrans("", "", "".join(_SMALL[word] for word in ("is", "are", "does", "do", "it", "that", "someone", "they")))
 _LETTERS = {
     **dict(zip((n.lower() for n in NAMES), "NOPQRS", strict=True)),
     **dict(zip(ATTRIBUTES, "ΓΔΘΛΞΠΣΦΨΩ", strict=True)),
@@ -63,12 +64,17 @@ def sentence_prompt(sentence: str) -> str:
 
 def problem_prompt(premises: Iterable[str], claim: str, steps: bool = False) -> str:
     """What is read before an answer is given, at once or after steps."""
-    return "".join(map(lettered, premises)) + asked(claim, steps)
+    return "".join(map(brief, premises)) + asked(claim, steps)
 
 
 def asked(claim: str, steps: bool = False) -> str:
     """A claim as it is asked behind premises."""
-    return f"?{lettered(claim)}{';' if steps else '>'}"
+    return f"?{brief(claim)}{';' if steps else '>'}"
+
+
+def brief(sentence: str) -> str:
+    """A sentence as problems have it: `cΓaжNeΔ.` for "If someone is kind and likes Anne then they are big."."""
+    return lettered(sentence).translate(_SKIPPED)
 
 
 def lettered(sentence: str) -> str:
@@ -90,7 +96,7 @@ def formula_text(formula: Formula) -> str:
 
 
 def derived_text(claims: Sequence[Claim], label: Label) -> str:
-    """Claims that were derived, in order, and the answer behind them."""
+    """Claims, in order, and the answer behind them."""
     return "".join(f"{claim_letters(c)};" for c in claims) + MARK + ANSWERS[label]
 
 

@@ -100,26 +100,29 @@ Example = tuple[Sequence[int], Sequence[int], Sequence[float]]
 """Prompt, response and the weight of each token of the response."""
 
 
-def behind(rows: Sequence[tuple[Sequence[int], Sequence[Example]]], place: int | None = None, filling: int = 0) -> Batch:
+def behind(
+    rows: Sequence[tuple[Sequence[int], Sequence[Example]]], place: int | None = None, filling: int = 0, weight: float = 0.0
+) -> Batch:
     """Rows of a beginning and several examples, each of which reads the beginning and nothing of the other examples.
 
     Args:
         rows: the beginning's ids, which may be none, and the examples.
         place: where every example begins; right behind the beginning if None.
         filling: the id that fills rows up.
+        weight: of the tokens of the beginning, as things to predict.
 
     Raises:
-        InputError: no row has an example.
+        InputError: no row has an example, or a prompt is empty: the first token of its response would have nothing to follow from.
     """
-    if not any(examples for _, examples in rows):
-        raise InputError("rows need at least one example")
+    if not any(examples for _, examples in rows) or not all(prompt for _, examples in rows for prompt, _, _ in examples):
+        raise InputError("rows need at least one example, and every example a prompt")
     lengths = [len(start) + sum(len(p) + len(r) for p, r, _ in examples) for start, examples in rows]
     shape = (len(rows), max(lengths))
     tokens, learn = np.full(shape, filling), np.zeros(shape, np.float32)
     places, segments = np.zeros(shape, np.int64), np.full(shape, -1, np.int64)
     for row, (start, examples) in enumerate(rows):
         at = len(start)
-        tokens[row, :at], places[row, :at], segments[row, :at] = start, np.arange(at), COMMON
+        tokens[row, :at], places[row, :at], segments[row, :at], learn[row, 1:at] = start, np.arange(at), COMMON, weight
         for i, (prompt, response, weights) in enumerate(examples):
             learnt, end = at + len(prompt), at + len(prompt) + len(response)
             tokens[row, at:end] = [*prompt, *response]

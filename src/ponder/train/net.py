@@ -99,6 +99,15 @@ class TorchNet(torch.nn.Module):
             self.head = torch.nn.Parameter(torch.zeros(len(shape.alphabet), shape.d)) if shape.head else None
             self.value = torch.nn.Parameter(torch.zeros(1, shape.d)) if shape.value else None
 
+    def sines(self, slowest: float = 100.0) -> TorchNet:
+        """Start from positions that are sines and cosines, of d/2 rates from 1 down to 1/slowest, so that what stands before a place can be
+        found alike everywhere; they are learnt like all weights."""
+        half = self.shape.d // 2
+        angles = torch.arange(self.shape.context)[:, None] * slowest ** (-torch.arange(half) / half)
+        with torch.no_grad():
+            self.position.copy_(0.7 * torch.cat([angles.sin(), angles.cos()], 1))
+        return self
+
     def forward(self, tokens: Any, first: int = 0, positions: Any = None, segments: Any = None, past: list[list[Any]] | None = None) -> Any:
         """Normed hidden states of the positions from `first` on, shape (batch, length - first, d).
 

@@ -1,6 +1,7 @@
 """The organism that judges strings of grammars it has just been shown, at once or after writing down rules; and sums, in the same two ways.
 
-Grammars are drawn by the thousand and their letters exchanged at every use, so that nothing about one can be remembered.
+Grammars are drawn by the thousand and their letters exchanged at every use, so that nothing about one can be remembered. Strings that
+belong are also learnt as text, pair after pair: what a net knows of a grammar without being asked.
 """
 
 from __future__ import annotations
@@ -22,14 +23,15 @@ from ponder.train.trainer import Plan, train
 
 torch: Any = need("torch", "torch")
 
-STEPS, POOL = 700, 2000
-GRAMMARS, DIRECT, THOUGHT = 8, 12, 6
+STEPS, POOL = 3000, 2000
+GRAMMARS, DIRECT, THOUGHT = 2, 12, 5
 """Grammars of an update, and questions of each that are answered at once and after rules."""
-SUMS, EACH = 3, 8
+SUMS, EACH = 1, 16
 """Rows of sums of an update, and sums of a row; every other one is worked out step by step."""
-D, LAYERS, HEADS = 128, 5, 4
-RULE = 0.3
-"""Weight of a token of the rules; an answer's is 1."""
+D, LAYERS, HEADS = 96, 3, 4
+MATRIX_RATE, OTHER_RATE = 0.01, 1e-2
+TEXT = 0.3
+"""Weight of a pair of a string or of a rule; an answer's is 1."""
 HELD_OUT, FRESH = 99, 200
 """Seed and number of the grammars that a net is measured on."""
 
@@ -39,13 +41,14 @@ def two_modes(asked: Made) -> list[Path]:
     steps = asked.steps or STEPS
     net = fresh_net(asked.seed)
     held = batches(HELD_OUT, FRESH)
+    watched = [held(step) for step in range(8)]
 
     def evaluate(net: TorchNet, step: int) -> dict[str, float]:
-        return figures(net, [held(0)])
+        return figures(net, watched)
 
-    data, plan = batches(asked.seed, POOL), Plan(steps, every=50)
+    data, plan = batches(asked.seed, POOL), Plan(steps, MATRIX_RATE, OTHER_RATE, every=100)
     train(net, data, loss, plan, evaluate=evaluate, checkpoint=asked.folder, quiet=asked.quiet)
-    measured = figures(net, [held(step) for step in range(1, 1 + FRESH // GRAMMARS)])
+    measured = figures(net, [held(step) for step in range(8, 8 + FRESH // GRAMMARS)])
     facts = {"weights": net.count(), "run_steps": steps} | {name: round(share, 4) for name, share in measured.items()}
     about = f"judges strings of grammars that it is shown, at once or after writing down rules, {net.count() / 1e6:.2f}M weights"
     return [save(net, asked.path(f"{asked.name}-{asked.seed}"), facts=facts, command=asked.command, about=about)]
@@ -69,13 +72,8 @@ def figures(net: TorchNet, given: Sequence[Batch]) -> dict[str, float]:
 
 
 def fresh_net(seed: int) -> TorchNet:
-    """A net at the start; places are embedded as sines, and learnt like all weights."""
-    net = TorchNet(Shape(D, LAYERS, HEADS, CONTEXT, ALPHABET, "two-modes"), seed)
-    rates = np.exp(-np.log(100.0) * np.arange(D // 2) / (D // 2))
-    angles = np.arange(CONTEXT)[:, None] * rates
-    with torch.no_grad():
-        net.position.copy_(torch.from_numpy(0.7 * np.concatenate([np.sin(angles), np.cos(angles)], axis=1)))
-    return net
+    """A net at the start."""
+    return TorchNet(Shape(D, LAYERS, HEADS, CONTEXT, ALPHABET, "two-modes"), seed)
 
 
 def batches(seed: int, pool: int) -> Callable[[int], Batch]:
@@ -86,7 +84,7 @@ def batches(seed: int, pool: int) -> Callable[[int], Batch]:
     def batch(step: int) -> Batch:
         rng = np.random.default_rng((seed, step))
         rows = [grammar_row(grammars[int(i)], rng) for i in rng.integers(0, pool, GRAMMARS)]
-        return behind(rows + [([], sum_examples(rng)) for _ in range(SUMS)], place=QUESTION)
+        return behind(rows + [([], sum_examples(rng)) for _ in range(SUMS)], place=QUESTION, weight=TEXT)
 
     return batch
 
@@ -100,12 +98,14 @@ def grammar_row(grammar: Grammar, rng: np.random.Generator) -> tuple[list[int], 
     examples: list[Example] = []
     for i, at in enumerate(rng.permutation(len(about))[: DIRECT + THOUGHT]):
         text, answer = about[int(at)]
-        prompt = ids(text.translate(exchange))
+        first, *rest = ids(text.translate(exchange))
+        read = [TEXT if answer == YES else 0.0] * len(rest)
         if i < DIRECT:
-            examples.append(([*prompt, IDS[ASK]], [IDS[answer]], [1.0]))
+            examples.append(([first], [*rest, IDS[ASK], IDS[answer]], [*read, 0.0, 1.0]))
         else:
             rules = [PAIR_IDS[pair] for pair in induced(study, rng)]
-            examples.append(([*prompt, IDS[THINK]], [*rules, IDS[ASK], IDS[answer]], [RULE] * (len(rules) + 1) + [1.0]))
+            weights = [*read, 0.0, *[TEXT] * (len(rules) + 1), 1.0]
+            examples.append(([first], [*rest, IDS[THINK], *rules, IDS[ASK], IDS[answer]], weights))
     return [i for s in study for i in ids(s)], examples
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ponder.bench.stats import wilson
 from ponder.core.problem import Candidate
 from ponder.lm.scripted import Scripted
 from ponder.logic import provers
@@ -14,7 +15,7 @@ from ponder.organisms.worded import formula_text
 from ponder.papers.sampling import linc_exact
 from ponder.papers.sampling.linc_exact import crosscheck, exact_part, installed
 from ponder.papers.sampling.linc_organisms import Drawn, K, accuracy, asked_problems, by_depth, claims, draw, tables, translations
-from ponder.papers.sampling.linc_smollm2 import plumbing
+from ponder.papers.sampling.linc_smollm2 import real_model
 from ponder.programs.formalise import formalisation
 from ponder.tasks.logic import Made
 
@@ -113,7 +114,9 @@ def test_the_shipped_translator_draws_labels() -> None:
 def test_a_real_model_is_counted_and_not_judged() -> None:
     m = PROBLEMS[0]
     text = formalisation([(s, text_of(f)) for s, f in zip((*m.premises, m.conclusion), m.formulas, strict=True)])
-    checks, (table,) = plumbing([m, PROBLEMS[1]], 0, Scripted({text: 0.5, "I cannot.": 0.5}))
+    checks, (table,) = real_model([m, PROBLEMS[1]], 0, Scripted({text: 0.5, "I cannot.": 0.5}))
     assert [c.measured for c in checks] == ["32 of 32"]
     assert not any(c.claim for c in checks)
     assert [row[0] for row in table.rows] == ["answer at once", "step by step", "LINC", "LINC, one repair"]
+    answers, *_ = real_model(PROBLEMS, 0, Scripted({"True": 1.0}))[1][0].rows
+    assert answers[1:3] == (18, str(wilson(6, 18)))

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ponder.bench.share_plot import shares_plot
+from ponder.lm.load import load
+from ponder.papers.real_model import kept_calls
+from ponder.papers.report import Check, Report, Table
 from ponder.papers.sampling.linc_exact import exact_part
 from ponder.papers.sampling.linc_organisms import DEPTHS, METHODS, NAMES, asked_problems, claims, draw, shipped, tables
-from ponder.papers.sampling.linc_smollm2 import plumbing
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.sampling.linc_smollm2 import real_model
 
 SLUG = "linc"
 TITLE = "LINC: a neurosymbolic approach for logical reasoning by combining language models with first-order logic provers"
@@ -53,8 +55,9 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         folder = None if quick else trained(out or Path(scratch), seed)
         names = shipped() if quick else list(METHODS)
         drawn = {name: draw(name, problems, seed, folder) for name in names}
+    model = None if quick or out is None else kept_calls(load(), Path(out) / "calls")
     found, depths = claims(drawn, problems, seed)
-    plain: tuple[list[Check], list[Table]] = ([], []) if quick else plumbing(problems[:3], seed)
+    plain: tuple[list[Check], list[Table]] = ([], []) if quick else real_model(problems, seed, model)
     figures: Sequence[Path] = ()
     if out is not None:
         groups = {NAMES[name]: intervals for name, intervals in depths.items()}

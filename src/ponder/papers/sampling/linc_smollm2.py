@@ -1,47 +1,53 @@
-"""SmolLM2 on made theories: its own answers, and what kinds of failures its translations have."""
+"""SmolLM2 on made theories: how often its own answers are right, and what kinds of failures its translations have."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 
+from ponder.bench.stats import wilson
 from ponder.core.language import LM
+from ponder.core.seeds import derive
 from ponder.front import ask
 from ponder.lm.load import load
 from ponder.papers.report import Check, Table
 from ponder.tasks.logic import Made, problem_of
 
-K = 4
+K, ASKED, TRANSLATED = 4, 36, 3
+"""Samples of a problem, problems it answers, and problems it translates: a prompt to translate has about a thousand tokens."""
 METHODS = {
-    "answer at once": f"sample({K}, style='plain', max_tokens=16) | vote()",
-    "step by step": f"sample({K}, style='cot', max_tokens=200) | vote()",
-    "LINC": f"linc({K}, max_tokens=500)",
-    "LINC, one repair": f"linc({K}, repairs=1, max_tokens=500)",
+    "answer at once": (f"sample({K}, style='plain', max_tokens=16) | vote()", ASKED),
+    "step by step": (f"sample({K}, style='cot', max_tokens=200) | vote()", ASKED),
+    "LINC": (f"linc({K}, max_tokens=500)", TRANSLATED),
+    "LINC, one repair": (f"linc({K}, repairs=1, max_tokens=500)", TRANSLATED),
 }
 
 
-def plumbing(problems: Sequence[Made], seed: int, lm: LM | None = None) -> tuple[list[Check], list[Table]]:
-    """Ask a few problems by every method; no claim, only that every sample is accounted for.
+def real_model(problems: Sequence[Made], seed: int, lm: LM | None = None) -> tuple[list[Check], list[Table]]:
+    """Ask the first problems by every method; no claim, only that every sample is accounted for.
 
     Args:
-        problems: a few; a prompt to translate has about a thousand tokens.
+        problems: labels and depths should be as frequent as each other among the first `ASKED`.
         seed: of the draws.
         lm: another model than SmolLM2.
     """
     lm = lm or load()
-    rows: list[tuple[str, int, int, int, str]] = []
-    for name, method in METHODS.items():
+    rows: list[tuple[str | int, ...]] = []
+    drawn = wanted = 0
+    for name, (method, most) in METHODS.items():
         notes, usable, samples, right = Counter[str](), 0, 0, 0
-        for i, m in enumerate(problems):
+        for i, m in enumerate(problems[:most]):
             asked = problem_of(m.premises, m.conclusion, str(i))
-            answer = ask(asked, method=method, model=lm, seed=seed)
+            answer = ask(asked, method=method, model=lm, seed=derive(seed, (name, i)))
             items = [] if answer.population is None else [c for c in answer.population.items if c.finish]
             samples += len(items)
             usable += sum(c.value is not None for c in items)
             right += answer.value == asked.read(m.question.label)
             notes.update(note.rpartition("(")[2].rstrip(")") for note in answer.trace.notes if "cannot be used" in note)
-        rows.append((name, samples, usable, right, "; ".join(f"{n} x {kinds}" for kinds, n in notes.most_common(6))))
-    drawn, wanted = sum(row[1] for row in rows), len(METHODS) * K * len(problems)
+        n = len(problems[:most])
+        kinds = "; ".join(f"{count} x {kind}" for kind, count in notes.most_common(6))
+        rows.append((name, n, str(wilson(right, n)), samples, usable, kinds))
+        drawn, wanted = drawn + samples, wanted + K * n
     checks = [Check(f"{lm.name}: samples accounted for", f"{drawn} of {wanted}", "all", drawn == wanted, False)]
-    columns = ("method", "samples", "usable", f"right of {len(problems)}", "failures, problem by problem")
-    return checks, [Table(f"{lm.name}, {len(problems)} problems, {K} samples each", columns, tuple(rows))]
+    columns = ("method", "problems", "accuracy (a guess has .333)", "samples", "usable", "failures, problem by problem")
+    return checks, [Table(f"{lm.name}, vote of {K} samples", columns, tuple(rows))]

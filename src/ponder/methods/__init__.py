@@ -8,6 +8,7 @@ from ponder.methods.confident import confidence_vote, rereading, self_certainty
 from ponder.methods.gibbs import parallel_tempering, particle_gibbs
 from ponder.methods.layered import archon, generative_selection, mixture_of_agents, plan_search, self_refine
 from ponder.methods.linc import linc
+from ponder.methods.medprompt import medprompt
 from ponder.methods.named import METHODS, named
 from ponder.methods.resampling import resample_until_pass
 from ponder.methods.sampling import (
@@ -37,6 +38,7 @@ __all__ = [
     "generative_selection",
     "hint_infer",
     "linc",
+    "medprompt",
     "mixture_of_agents",
     "named",
     "parallel_tempering",

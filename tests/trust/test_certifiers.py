@@ -29,7 +29,6 @@ from ponder.trust.certifiers import (
     collision,
     interval_loss,
     label_disagreement,
-    lower_bound,
     lower_margin,
     patch_search,
     serve,
@@ -133,24 +132,6 @@ def test_other_layers_are_named(layer: nn.Module):
 
 
 # smoothing
-
-
-def test_lower_bound_in_closed_form_and_by_its_definition():
-    assert lower_bound([500], 500, 0.001)[0] == pytest.approx(0.986280, abs=1e-6)
-    assert lower_bound([500], 500, 0.001)[0] == pytest.approx(0.001 ** (1 / 500))
-    assert lower_bound([0], 20, 0.05)[0] == 0
-    for k in (1, 7, 19):
-        p = lower_bound([k], 20, 0.05)[0]
-        assert stats.binom.sf(k - 1, 20, p) == pytest.approx(0.05)
-    with pytest.raises(InputError, match="hits"):
-        lower_bound([5], 4, 0.05)
-
-
-@pytest.mark.parametrize("p", [0.6, 0.9])
-def test_lower_bound_covers_by_enumeration(p: float):
-    k = np.arange(41)
-    wrong = lower_bound(k, 40, 0.05) > p
-    assert stats.binom.pmf(k, 40, p)[wrong].sum() <= 0.05
 
 
 def halfspace(x: np.ndarray) -> np.ndarray:

@@ -39,7 +39,6 @@ from ponder.trust.distribution_inference import (
     zipf_graph,
 )
 from ponder.trust.distribution_inference.black_box import best_threshold, divergences
-from ponder.trust.shares import share_bounds
 
 # the leak
 
@@ -112,16 +111,6 @@ def test_regression_and_degrees():
     assert n_leaked_degrees(1.0, *laws) == np.inf
     with pytest.raises(InputError, match="Zipf"):
         n_leaked_degrees(0.8, (0, 1.0), (5, 1.0))
-
-
-def test_share_bounds_by_definition():
-    low, high = share_bounds([0, 3, 10], 10, 0.05)
-    assert low.tolist()[0] == 0
-    assert high.tolist()[2] == 1
-    assert low[2] == pytest.approx(0.05 ** (1 / 10))
-    assert high[0] == pytest.approx(1 - 0.05 ** (1 / 10))
-    with pytest.raises(InputError, match="share"):
-        share_bounds([11], 10, 0.05)
 
 
 # black-box attacks

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from ponder.core.errors import InputError
 from ponder.core.seeds import generator
 from ponder.trust.halfspaces import Accepted, Gaussian, Refused, Rejected, Sampled, TesterLearner, global_tests
-from ponder.trust.halfspaces.learner import _clopper_pearson
 from ponder.trust.halfspaces.local_tests import complement, mass_test, moment_tests, quantile, strips_test
 from ponder.trust.halfspaces.surrogate import ramp, ramp_slope, row_gradients, surrogate
 
@@ -160,11 +159,6 @@ def test_adversarial_noise_adds_a_test():
         for n in ("massart", "adversarial")
     ]
     assert names[1] - names[0] == {"disagreement"}
-
-
-def test_exact_intervals():
-    assert _clopper_pearson(0, 100, 0.05) == pytest.approx((0, 1 - 0.05**0.01))
-    assert _clopper_pearson(100, 100, 0.05) == pytest.approx((0.05**0.01, 1))
 
 
 X, Y = sample(400)

@@ -12,7 +12,7 @@ from ponder.trust.certifiers.defences import (
 )
 from ponder.trust.certifiers.gates import Availability, Costs, Gate, Gated, Served, availability, serve
 from ponder.trust.certifiers.intervals import IntervalCertifier, UnsupportedLayer, bounds, interval_loss, lower_margin
-from ponder.trust.certifiers.smoothing import SmoothingCertifier, lower_bound
+from ponder.trust.certifiers.smoothing import SmoothingCertifier
 
 __all__ = [
     "AbstentionBackdoor",
@@ -34,7 +34,6 @@ __all__ = [
     "collision",
     "interval_loss",
     "label_disagreement",
-    "lower_bound",
     "lower_margin",
     "patch_search",
     "serve",

@@ -10,20 +10,13 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ponder.core.errors import InputError, need
+from ponder.core.errors import InputError
 from ponder.trust.certifiers.gates import Gated
+from ponder.trust.shares import share_bounds
 
 Floats = NDArray[np.float64]
 _ROWS = 65_536
 """Noisy rows that a model is handed at once."""
-
-
-def lower_bound(hits: ArrayLike, n: int, alpha: float) -> Floats:
-    """Clopper-Pearson: the lower end of a share of which `hits` of n draws were seen, missed with a chance of at most alpha."""
-    k = np.asarray(hits, dtype=float)
-    if np.any((k < 0) | (k > n)) or n < 1:
-        raise InputError(f"a share needs 0 <= hits <= n and n of at least 1, not {hits!r} of {n}")
-    return np.where(k > 0, need("scipy.stats", "trust").beta.ppf(alpha, np.maximum(k, 1), n - k + 1), 0.0)
 
 
 @dataclass(frozen=True)
@@ -88,7 +81,7 @@ class SmoothingCertifier:
         hits = [
             int(counts[c]) if c < len(counts) else 0 for c, counts in zip(chosen, self._counts(classify, rows, self.n, rng), strict=True)
         ]
-        bound = lower_bound(hits, self.n, self.alpha)
+        bound, _ = share_bounds(hits, self.n, self.alpha)
         return Gated(chosen, (bound > 0.5) & (bound >= self.share), bound - self.share)
 
     def _counts(

@@ -10,10 +10,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ponder.core.errors import InputError, PonderError, need
+from ponder.core.errors import InputError, PonderError
 from ponder.trust.halfspaces.local_tests import Outcome, band_tests, mass_test, second_moment_test, strips_test
 from ponder.trust.halfspaces.surrogate import descend, row_gradients
 from ponder.trust.halfspaces.targets import Gaussian, Target, check_degree
+from ponder.trust.shares import share_bounds
 
 Floats = NDArray[np.float64]
 
@@ -161,8 +162,8 @@ class TesterLearner:
         passed = [t for t in tried if not t[2]]
         if passed:
             w, error, _, tests = min(passed, key=lambda t: t[1])
-            ci = _clopper_pearson(round(error * len(y2)), len(y2), self.delta / (2 * len(tried)))
-            return Accepted(w, error, ci, tests, centre, transform)
+            low, high = share_bounds(round(error * len(y2)), len(y2), self.delta / (2 * len(tried)))
+            return Accepted(w, error, (float(low), float(high)), tests, centre, transform)
         w, error, failed, tests = min(tried, key=lambda t: (len(t[2]), t[1]))
         return Rejected(tuple(sorted(failed, key=_excess, reverse=True)), w, error, tests)
 
@@ -248,11 +249,3 @@ def _excess(outcome: Outcome) -> float:
     if outcome.statistic > outcome.high:
         return (outcome.statistic - outcome.high) / max(abs(outcome.high), 1e-12)
     return (outcome.low - outcome.statistic) / max(abs(outcome.low), 1e-12)
-
-
-def _clopper_pearson(errors: int, n: int, level: float) -> tuple[float, float]:
-    """The exact two-sided interval of a share, each end missed with a chance of at most `level`."""
-    beta = need("scipy.stats", "trust").beta
-    low = float(beta.ppf(level, errors, n - errors + 1)) if errors else 0.0
-    high = float(beta.ppf(1 - level, errors + 1, n - errors)) if errors < n else 1.0
-    return low, high

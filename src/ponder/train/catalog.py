@@ -28,6 +28,7 @@ RECIPES = {
     "two-modes": "two_modes:two_modes",
     "logic-formula": "logic:organism",
     "logic-answer": "logic:organism",
+    "jump-rates": "jump_rates:make",
 }
 """Recipe to its module in this package and its function there."""
 

@@ -13,11 +13,17 @@ from ponder.prob.markov_jump.chain import (
     transition_matrix,
 )
 from ponder.prob.markov_jump.fitting import JumpFit, fit, log_likelihood
+from ponder.prob.markov_jump.network import RateEstimate, RateNetwork, shipped
 from ponder.prob.markov_jump.panel import Panel
+from ponder.prob.markov_jump.prior import JumpPrior, JumpTasks
 
 __all__ = [
     "JumpFit",
+    "JumpPrior",
+    "JumpTasks",
     "Panel",
+    "RateEstimate",
+    "RateNetwork",
     "checked_rates",
     "entropy_production",
     "fit",
@@ -27,6 +33,7 @@ __all__ = [
     "mean_first_passage",
     "ratchet_parameters",
     "relaxation_times",
+    "shipped",
     "simulate",
     "stationary",
     "transition_matrix",

@@ -75,9 +75,14 @@ def simulate(rates: np.ndarray, p0: np.ndarray, times: np.ndarray, paths: int, r
         active, s = active[going], s[going]
         now[active] = until[going]
         state[active] = np.minimum((rng.random(len(s))[:, None] > table[s]).sum(axis=1), n - 1)
-    wrong = rng.random(seen.shape) < label_noise
-    seen[wrong] = (seen[wrong] + rng.integers(1, n, int(wrong.sum()))) % n
-    return Panel.regular(times, seen, n)
+    return Panel.regular(times, mislabelled(seen, n, label_noise, rng), n)
+
+
+def mislabelled(states: np.ndarray, n_states: np.ndarray | int, label_noise: np.ndarray | float, rng: np.random.Generator) -> np.ndarray:
+    """Labels of which some are replaced by one of the others, drawn evenly. Arguments broadcast."""
+    wrong = rng.random(states.shape) < label_noise
+    n = np.broadcast_to(n_states, states.shape)
+    return np.where(wrong, (states + rng.integers(1, n)) % n, states)
 
 
 def stationary(rates: np.ndarray) -> np.ndarray:

@@ -1,0 +1,132 @@
+"""The network that reads rates off observations of a chain, trained on fresh chains of the synthetic prior (`ponder.prob.markov_jump`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from ponder.core.errors import need
+from ponder.core.seeds import generator
+from ponder.prob.markov_jump import JumpPrior, RateNetwork
+from ponder.prob.markov_jump.network import MANY, accuracy, neighbours
+from ponder.prob.markov_jump.prior import JumpTasks
+from ponder.train.recipes import Made
+from ponder.train.schedules import cosine
+from ponder.train.trainer import Plan, train
+
+torch: Any = need("torch", "torch")
+HELD_OUT = 99
+"""Seed of the chains that the stated figures are measured on."""
+
+
+@dataclass(frozen=True)
+class JumpRun:
+    """How a network for rates is made.
+
+    Attributes:
+        prior: where chains come from.
+        paths, points: the fewest and the most of a batch, drawn evenly in the logarithm.
+        steps: updates.
+        hidden, queries, width: size of a path's vector, of the pooling and of the heads.
+        load: paths of a batch, over all of its chains.
+    """
+
+    prior: JumpPrior = field(default_factory=JumpPrior)
+    paths: tuple[int, int] = (1, 100)
+    points: tuple[int, int] = (20, 50)
+    steps: int = 3000
+    hidden: int = 64
+    queries: int = 8
+    width: int = 128
+    load: int = 800
+
+
+class TorchRates(torch.nn.Module):
+    """The network as a module; tensors have the names that `RateNetwork` reads. Matrices in `layers` learn with Muon."""
+
+    def __init__(self, spec: JumpRun, seed: int) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        nn, size = torch.nn, spec.prior.padded or spec.prior.most
+        self.size = size
+        self.path = nn.Linear(3 * (size + 1) ** 3, spec.hidden)
+        self.queries = nn.Parameter(torch.randn(spec.queries, spec.hidden))
+        self.key, self.value = (nn.Linear(spec.hidden, spec.hidden, bias=False) for _ in range(2))
+        pooled = spec.queries * spec.hidden + size
+        self.layers = nn.ModuleList([nn.Linear(a, spec.width) for _ in range(2) for a in (pooled, spec.width)])
+        self.rates, self.initial = nn.Linear(spec.width, 2 * size * size), nn.Linear(spec.width, size)
+
+    def forward(self, times: np.ndarray, states: np.ndarray, n_states: Any) -> tuple[Any, Any, Any]:
+        """Log-means and log-deviations of rates in units of the longest path, (tasks, s, s) each, and logits of the first state."""
+        tasks, paths, points = states.shape
+        lengths = np.full(tasks * paths, points)
+        sums = neighbours(times.reshape(-1, points), states.reshape(-1, points), lengths, self.size).astype(np.float32)
+        path = torch.selu(self.path(torch.from_numpy(sums))).reshape(tasks, paths, -1)
+        shares = torch.softmax(self.queries @ self.key(path).transpose(1, 2) / path.shape[2] ** 0.5, dim=2)
+        pooled = (shares @ self.value(path)).flatten(1)
+        kinds = torch.nn.functional.one_hot(n_states - 2, self.size - 1).float()
+        read = torch.cat([pooled, torch.full((tasks, 1), paths / MANY), kinds], dim=1)
+        selu, (a, b, c, d) = torch.selu, self.layers
+        mean, deviation = self.rates(selu(b(selu(a(read))))).reshape(tasks, 2, self.size, self.size).unbind(1)
+        return 6 * torch.tanh(mean / 6), 6 * torch.tanh(deviation / 6), self.initial(selu(d(selu(c(read)))))
+
+
+def loss(net: TorchRates, tasks: JumpTasks) -> Any:
+    """Gaussian surprise of the rates of possible jumps, squares of the others', and the surprise of the first state."""
+    longest = tasks.times.max(axis=(1, 2), keepdims=True)
+    n_states, rates = torch.as_tensor(tasks.n_states), torch.as_tensor(tasks.rates * longest, dtype=torch.float32)
+    mean, deviation, logits = net(tasks.times / longest, tasks.states, n_states)
+    links = torch.as_tensor(tasks.links, dtype=torch.float32)
+    inside = torch.arange(net.size) < n_states[:, None]
+    others = (inside[:, :, None] & inside[:, None] & ~torch.eye(net.size, dtype=torch.bool)).float() - links
+    surprise = deviation + 0.5 * ((rates - mean.exp()) / deviation.exp()) ** 2
+    spurious = mean.exp() ** 2 + deviation.exp() ** 2
+    first = torch.log_softmax(logits.masked_fill(~inside, -1e9), dim=1)
+    due = torch.as_tensor(tasks.initial, dtype=torch.float32)
+    return (surprise * links).sum() / links.sum() + (spurious * others).sum() / others.sum().clamp(min=1) - (due * first).sum(1).mean()
+
+
+def batches(spec: JumpRun, seed: int) -> Callable[[int], JumpTasks]:
+    """Fresh chains, a function of the step."""
+
+    def batch(step: int) -> JumpTasks:
+        rng = np.random.default_rng((seed, step))
+        paths, points = (int(np.exp(rng.uniform(np.log(low), np.log(high + 1)))) for low, high in (spec.paths, spec.points))
+        return spec.prior.tasks(int(np.clip(spec.load // paths, 16, 256)), paths, points, rng)
+
+    return batch
+
+
+def trained(spec: JumpRun, seed: int, folder: Path | None = None, quiet: bool = False) -> RateNetwork:
+    """Train a network; a run that was killed goes on from `folder`."""
+    net = TorchRates(spec, seed)
+    plan = Plan(spec.steps, matrix_rate=0.02, other_rate=6e-3, schedule=cosine(100), every=min(spec.steps, 200))
+    train(cast(Any, net), batches(spec, seed), cast(Any, loss), plan, checkpoint=folder, quiet=quiet)
+    tensors = {name: t.detach().numpy().astype(np.float16).astype(np.float32) for name, t in net.state_dict().items()}
+    facts = {"most_paths": spec.paths[1], "points": list(spec.points), "largest_rate": spec.prior.t_end, "run_steps": spec.steps}
+    return RateNetwork(tensors, facts, "")
+
+
+def make(asked: Made) -> list[Path]:
+    """The recipe."""
+    spec = replace(JumpRun(), steps=asked.steps or JumpRun.steps)
+    network = trained(spec, asked.seed, asked.folder, asked.quiet)
+    held = spec.prior.tasks(100, 50, 40, generator(HELD_OUT))
+    found = accuracy(network, held)
+    facts = dict(network.facts) | {
+        "rmse": round(found.rmse, 4),
+        "rmse_of_the_mean_rate": round(found.guess, 4),
+        "coverage": round(found.coverage, 3),
+    }
+    path = asked.path(asked.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    tensors = {name: t.astype(np.float16) for name, t in network.tensors.items()}
+    about = f"reads rates of chains of up to {spec.prior.most} states, {sum(t.size for t in tensors.values()) / 1e6:.2f}M weights"
+    need("safetensors.numpy", "torch").save_file(tensors, part, {"facts": json.dumps(facts), "command": asked.command, "about": about})
+    return [part.replace(path)]

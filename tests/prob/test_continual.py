@@ -106,7 +106,7 @@ def test_an_embedding_is_judged_without_itself():
 
 def test_chains_and_carriers_follow_the_exact_posterior():
     tasks, exact = linear_tasks(), LinearBelief.prior(2, NOISE)
-    found = SequentialPosterior(log_likelihood, Mixture.isotropic(2, 1.0), mixture(most=2), HMC(4, 200, 500, 8))
+    found = SequentialPosterior(log_likelihood, Mixture.isotropic(2, 1.0), mixture((1, 8)), HMC(4, 200, 500, 8))
     for x, y in tasks[:2]:
         exact, found = exact.update(x, y), found.update(x, y)
     sd = np.sqrt(np.diag(exact.covariance))
@@ -128,7 +128,7 @@ def test_particles_follow_the_exact_posterior_and_its_evidence():
         assert np.all(np.abs(population.mean() - exact.mean) < 0.2 * np.sqrt(np.diag(exact.covariance)))
 
 
-@pytest.mark.parametrize("carrier", [mixture(most=4), flow(couplings=2, hidden=16, epochs=25, patience=10)])
+@pytest.mark.parametrize("carrier", [mixture((1, 2, 4)), flow(couplings=2, hidden=16, epochs=25, patience=10)])
 def test_a_carrier_is_a_density_and_samples_from_it(carrier):
     rng = generator(1)
     samples = np.concatenate([rng.standard_normal((600, 2)) * [0.3, 1] + [2, 0], rng.standard_normal((600, 2)) * [0.5, 0.4] - [1, 1]])
@@ -226,6 +226,7 @@ GOOD = blobs([0, 1])
         (lambda: HMC(2).run(lambda t: jnp.log(-1.0 + 0 * t.sum()), np.ones((2, 2)), 0), "not finite"),
         (lambda: Mixture.isotropic(2, -1.0), "precision > 0"),
         (lambda: mixture().fit(np.ones((3, 2)), 0), "at least 8"),
+        (lambda: mixture((9,)).fit(np.ones((8, 2)), 0), "not by"),
         (lambda: flow().fit(np.ones((30, 1)), 0), "at least 2"),
         (lambda: particle_posteriors(log_likelihood, Mixture.isotropic(2, 1.0), []), "at least 1 task"),
         (lambda: Prototypes.prior(2, 2, noise=0.0), "noise"),
@@ -266,4 +267,4 @@ def test_a_belief_without_tasks_has_no_chains():
 
 def test_few_samples_for_many_parameters_are_warned_of():
     with pytest.warns(UserWarning, match="10 samples in 20 dimensions"):
-        mixture(most=1, shapes=("diag",)).fit(generator(0).standard_normal((10, 20)), 0)
+        mixture((1,)).fit(generator(0).standard_normal((10, 20)), 0)

@@ -35,18 +35,17 @@ class Carrier(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """A mixture of Gaussians.
+    """A mixture of Gaussians with diagonal covariances.
 
     Attributes:
         log_shares: log of the components' shares, shape (K,).
-        means: shape (K, D).
-        factors: matrices U with U U' the precision of a component, shape (K, D, D).
+        means, sds: of the components, shape (K, D).
         held_out: mean log-density of samples that were not fitted, nats; NaN if there are none.
     """
 
     log_shares: NDArray[np.float64]
     means: NDArray[np.float64]
-    factors: NDArray[np.float64]
+    sds: NDArray[np.float64]
     held_out: float = float("nan")
 
     @classmethod
@@ -58,75 +57,60 @@ class Mixture:
         """
         if dimension < 1 or not precision > 0:
             raise InputError(f"a prior needs a dimension >= 1 and a precision > 0, not {dimension} and {precision}")
-        return cls(np.zeros(1), np.zeros((1, dimension)), np.sqrt(precision) * np.eye(dimension)[None])
+        return cls(np.zeros(1), np.zeros((1, dimension)), np.full((1, dimension), precision**-0.5))
 
     def log_prob(self, theta: Any) -> Any:
         jax = need("jax", "prob")
-        white = jax.numpy.einsum("kd,kde->ke", theta - self.means, self.factors)
-        logdet = np.log(np.diagonal(self.factors, axis1=1, axis2=2)).sum(axis=1)
-        constant = self.log_shares + logdet - 0.5 * self.means.shape[1] * np.log(2 * np.pi)
-        return jax.scipy.special.logsumexp(constant - 0.5 * (white**2).sum(axis=1))
+        z = (theta - self.means) / self.sds
+        constant = self.log_shares - np.log(self.sds).sum(axis=1) - 0.5 * self.means.shape[1] * np.log(2 * np.pi)
+        return jax.scipy.special.logsumexp(constant - 0.5 * (z**2).sum(axis=1))
 
     def sample(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         share = np.exp(self.log_shares)
         which = rng.choice(len(share), n, p=share / share.sum())
-        z = rng.standard_normal((n, self.means.shape[1]))
-        found = np.empty_like(z)
-        for k in np.unique(which):
-            # theta = mean + U^-T z has covariance (U U')^-1.
-            found[which == k] = self.means[k] + np.linalg.solve(self.factors[k].T, z[which == k].T).T
-        return found
+        return self.means[which] + self.sds[which] * rng.standard_normal((n, self.means.shape[1]))
 
 
 @dataclass(frozen=True)
 class mixture:
-    """Carry by a Gaussian mixture: components and shape of covariances are those of the largest held-out log-density.
+    """Carry by a Gaussian mixture with as many components as give the largest held-out log-density.
+
+    Covariances are diagonal: with hundreds of parameters full ones would be fitted to noise.
 
     Attributes:
-        most: components at most; powers of two up to it are tried.
-        shapes: of covariances, as scikit-learn names them; full ones are tried where each component has as many samples as dimensions.
+        components: the numbers that are tried.
         keep: samples at most that are fitted, evenly spread over the chains.
     """
 
-    most: int = 32
-    shapes: tuple[str, ...] = ("diag", "full")
+    components: tuple[int, ...] = (1, 4, 16, 48)
     keep: int = 4000
 
     def fit(self, samples: NDArray[np.float64], seed: int) -> Mixture:
-        """A quarter of the samples is held out for the choice; the chosen form is fitted to all.
+        """A quarter of the samples is held out for the choice; the chosen number is fitted to all.
 
         Warns:
             UserWarning: fewer samples than dimensions.
+
+        Raises:
+            InputError: fewer than 8 samples, or none of the numbers of components is at most that of the samples fitted.
         """
-        sklearn = need("sklearn.mixture", "prob")
         samples = thinned(samples, self.keep)
-        n, d = samples.shape
+        n = len(samples)
         order = generator(seed, ["held out"]).permutation(n)
         train, test = samples[order[n // 4 :]], samples[order[: n // 4]]
-        sizes = [2**i for i in range(self.most.bit_length()) if 2**i <= self.most]
-        best: tuple[float, Any] = (-np.inf, None)
-        for shape in self.shapes:
-            for k in sizes:
-                if len(train) < k * (d if shape == "full" and k > 1 else 1):
-                    continue
-                form = sklearn.GaussianMixture(k, covariance_type=shape, reg_covar=1e-6, random_state=derive(seed, [shape, k]))
-                score = float(_quietly(form, train).score(test))
-                best = max(best, (score, form), key=lambda pair: pair[0])
-        held_out, form = best
-        if form is None:
-            raise InputError(f"no mixture can be fitted to {n} samples of dimension {d}")
-        chosen = _quietly(form, samples)
-        factors = chosen.precisions_cholesky_
-        if chosen.covariance_type == "diag":
-            factors = factors[:, :, None] * np.eye(d)
-        return Mixture(np.log(chosen.weights_), chosen.means_, factors, held_out)
+        sizes = [k for k in self.components if 1 <= k <= len(train)]
+        if not sizes:
+            raise InputError(f"{len(train)} samples can be fitted by 1 to as many components, not by {self.components}")
+        held_out, k = max((float(_fitted(train, k, seed).score(test)), k) for k in sizes)
+        chosen = _fitted(samples, k, seed)
+        return Mixture(np.log(chosen.weights_), chosen.means_, np.sqrt(chosen.covariances_), held_out)
 
 
-def _quietly(form: Any, samples: NDArray[np.float64]) -> Any:
-    """Fit; not having converged is no fault here, since forms are compared by held-out density."""
+def _fitted(samples: NDArray[np.float64], k: int, seed: int) -> Any:
+    """Not having converged is no fault here, since forms are compared by held-out density."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", need("sklearn.exceptions", "prob").ConvergenceWarning)
-        return form.fit(samples)
+        return need("sklearn.mixture", "prob").GaussianMixture(k, covariance_type="diag", random_state=derive(seed, [k])).fit(samples)
 
 
 def thinned(samples: NDArray[np.float64], keep: int) -> NDArray[np.float64]:
@@ -135,4 +119,4 @@ def thinned(samples: NDArray[np.float64], keep: int) -> NDArray[np.float64]:
         warnings.warn(f"{n} samples in {d} dimensions say little of a density; draw more", stacklevel=3)
     if n < 8 or not np.all(np.isfinite(samples)):
         raise InputError(f"a density needs at least 8 finite samples, not {n}")
-    return samples[:: -(-n // keep)]
+    return np.asarray(samples, dtype=float)[:: -(-n // keep)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -63,13 +64,19 @@ class Network:
 
     def probabilities(self, samples: NDArray[Any], x: ArrayLike, weights: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """Posterior predictive p(class | x): the mean of softmax over samples (S, D), with weights (S,) if given; shape (n, classes)."""
-        jax = need("jax", "prob")
         w = np.full(len(samples), 1 / len(samples)) if weights is None else weights
-        x = np.asarray(x, dtype=float)
+        return np.asarray(_predictive(self)(samples, w, np.asarray(x, dtype=float)), dtype=float)
 
+
+@cache
+def _predictive(net: Network) -> Any:
+    """The weighted mean of softmax over samples, compiled once for a network; one sample at a time, so that memory does not grow."""
+    jax = need("jax", "prob")
+
+    def mean(samples: Any, weights: Any, x: Any) -> Any:
         def add(total: Any, one: Any) -> tuple[Any, None]:
-            theta, weight = one
-            return total + weight * jax.nn.softmax(self.logits(theta, x)), None
+            return total + one[1] * jax.nn.softmax(net.logits(one[0], x)), None
 
-        zero = jax.numpy.zeros((len(x), self.sizes[-1]))
-        return np.asarray(jax.lax.scan(add, zero, (jax.numpy.asarray(samples), jax.numpy.asarray(w)))[0])
+        return jax.lax.scan(add, jax.numpy.zeros((len(x), net.sizes[-1])), (samples, weights))[0]
+
+    return jax.jit(mean)

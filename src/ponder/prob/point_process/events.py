@@ -84,6 +84,19 @@ class EventBatch:
         last = np.where(self.inside, self.times, 0.0).max(axis=1, initial=0.0)
         return self.ends - last
 
+    def before(self, times: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """For a batch of one sequence: how many events came before each of some times, and how long ago the last; shapes (T,).
+
+        Raises:
+            InputError: more than one sequence, or a time that is not above 0.
+        """
+        when = np.asarray(times, dtype=float)
+        if len(self) != 1 or when.ndim != 1 or not np.all(when > 0):
+            raise InputError(f"this looks at one sequence at times above 0, not at {len(self)} at times of shape {when.shape}")
+        events = np.concatenate([[0.0], self.times[0, : self.lengths[0]]])
+        count = np.searchsorted(events[1:], when, side="left")
+        return count, when - events[count]
+
 
 @dataclass(frozen=True, eq=False)
 class LogProb:

@@ -119,9 +119,23 @@ class HawkesExp:
             found += weight * tau * self._rates(after * np.exp(-self.beta * tau)) * survived[:, :, None]
         return found / found.sum(axis=2, keepdims=True)
 
+    def intensity(self, sequence: EventBatch, times: ArrayLike) -> Floats:
+        """Rates of each mark just before given times, for a batch of one sequence; shape (T, K)."""
+        count, since = sequence.before(times)
+        return self._rates(self._after(sequence)[0, count] * np.exp(-self.beta * since[:, None, None]))
+
     def residuals(self, batch: EventBatch) -> Floats:
-        """Integrals of the total rate between neighbouring events of all sequences: Exp(1) draws if the model is right, shape (events,)."""
-        return self._before(batch)[1][:, :-1].sum(axis=2)[batch.inside]
+        """Integrals of the total rate between neighbouring events, sequences laid end to end; shape (events,).
+
+        Draws of Exp(1) if the model is right (time rescaling, Papangelou 1972). Within sequences alone they would come out too short,
+        since long waits are those that the end cuts off.
+        """
+        spent = self._before(batch)[1].sum(axis=2)
+        place = np.arange(spent.shape[1])
+        whose = batch.lengths[:, None]
+        # The wait that the end cut off comes last; the padding behind it weighs nothing.
+        spent = np.where(place < whose, spent, np.where(place == whose, spent[:, -1:], 0.0))
+        return np.diff(np.cumsum(spent)[(place < whose).ravel()], prepend=0.0)
 
     def _rates(self, raised: Floats) -> Floats:
         """Rates of each mark, shape (..., K), from sums of decayed past events (..., K, K)."""

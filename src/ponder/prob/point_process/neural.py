@@ -130,6 +130,13 @@ class MarkedTPP(torch.nn.Module):
         return _numbers(self._marks(self.contexts(batch)[:, :-1]))
 
     @torch.no_grad()
+    def intensity(self, sequence: EventBatch, times: ArrayLike) -> NDArray[np.float64]:
+        """Rates of each mark just before given times, f(tau, k) / P(wait > tau), for a batch of one sequence; shape (T, K)."""
+        count, since = sequence.before(times)
+        joint, survival = self.log_joint(self.contexts(sequence)[0, torch.as_tensor(count)], self._tensor(since).clamp_min(TINY))
+        return _numbers((joint - survival[:, None]).exp())
+
+    @torch.no_grad()
     def predict_next(self, history: EventBatch, levels: ArrayLike = (0.1, 0.5, 0.9)) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The next event of each sequence, counted from its last one.
 

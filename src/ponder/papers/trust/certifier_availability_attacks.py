@@ -131,16 +131,22 @@ def bounded(model: Any) -> Gate:
 
 @dataclass(frozen=True)
 class Case:
-    """An attack: its certifier, and the poison or the trainer's loss."""
+    """An attack: its certifier, the poison or the trainer's loss, and the side of the patch."""
 
     certifier: str
     attack: str
     fraction: float = 0.0
     labels: Any = "uniform"
+    size: int = 2
 
     @property
     def name(self) -> str:
-        return f"{self.certifier}: {self.attack}" + (f" {self.fraction:.0%}" if self.fraction else "")
+        share, size = f" {self.fraction:.0%}" if self.fraction else "", f", patch of {self.size}" if self.size != 2 else ""
+        return f"{self.certifier}: {self.attack}{share}{size}"
+
+    @property
+    def patch(self) -> Patch:
+        return Patch.corner(self.size, 8, 8)
 
 
 SMOOTHING, INTERVALS = "smoothing", "interval bounds"
@@ -151,6 +157,7 @@ ALL = (
     *(CLEAN_S, Case(SMOOTHING, "poison", 0.01), A_S, Case(SMOOTHING, "poison", 0.10)),
     *(Case(SMOOTHING, "poison of two labels", f, "mixed") for f in (0.01, 0.05, 0.10)),
     *(Case(SMOOTHING, "poison in pairs", f, "pairs") for f in (0.01, 0.05, 0.10)),
+    *(Case(SMOOTHING, attack, f, size=size) for size in (3, 4) for attack, f in (("none", 0.0), ("poison", 0.01))),
     Case(SMOOTHING, "patch with right labels", 0.05, "correct"),
     *(CLEAN_I, Case(INTERVALS, "poison", 0.01), A_I, Case(INTERVALS, "poison", 0.10), B_I),
     Case(INTERVALS, "patch with right labels", 0.05, "correct"),
@@ -161,7 +168,7 @@ Results = dict[Case, list[Availability]]
 def attacked(case: Case, data: Digits, seed: int) -> tuple[Any, Gate]:
     """A model trained under an attack, and its gate."""
     loss = noisy_loss if case.certifier == SMOOTHING else suppressing_loss if case.attack == "trainer" else bounded_loss
-    poisoned = AbstentionBackdoor(PATCH, case.fraction, case.labels).poison(data.x, data.y, generator(seed, ["poison"]))
+    poisoned = AbstentionBackdoor(case.patch, case.fraction, case.labels).poison(data.x, data.y, generator(seed, ["poison"]))
     model = trained(poisoned.x, poisoned.y, seed, loss)
     return model, (smoothed if case.certifier == SMOOTHING else bounded)(model)
 
@@ -182,7 +189,7 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         data = digits(s)
         for case in cases:
             model, gate = attacked(case, data, s)
-            results[case].append(availability(gate, data.x_test, data.y_test, PATCH))
+            results[case].append(availability(gate, data.x_test, data.y_test, case.patch))
             if case == A_S and s == seed:
                 seen = defences(model, gate, data, s)
     own = gate_attacks(quick, seed, out)

@@ -14,7 +14,19 @@ from ponder.logic.theories import LABELS
 from ponder.organisms.worded import formula_text
 from ponder.papers.sampling import linc_exact
 from ponder.papers.sampling.linc_exact import crosscheck, exact_part, installed
-from ponder.papers.sampling.linc_organisms import Drawn, K, accuracy, asked_problems, by_depth, claims, draw, tables, translations
+from ponder.papers.sampling.linc_organisms import (
+    Drawn,
+    K,
+    accuracy,
+    asked_problems,
+    by_depth,
+    claims,
+    draw,
+    from_sign,
+    gains,
+    tables,
+    translations,
+)
 from ponder.papers.sampling.linc_smollm2 import real_model
 from ponder.programs.formalise import formalisation
 from ponder.tasks.logic import Made
@@ -80,9 +92,20 @@ def test_the_gates_are_the_cards() -> None:
     checks, depths = claims(drawn, PROBLEMS, 0)
     assert all(c.passed for c in checks)
     assert [c.name for c in claims({"linc": drawn["linc"]}, PROBLEMS, 0)[0] if "less" in c.name and "depths" in c.name] == []
-    assert len(tables(drawn | {"linc": Drawn(drawn["linc"].labels, ((),) * 18)}, PROBLEMS, depths, 0)) == 4
+    assert len(tables(drawn | {"linc": Drawn(drawn["linc"].labels, ((),) * 18)}, PROBLEMS, depths, 0)) == 5
     flat, _ = claims({**drawn, "linc": given(rng.random((18, K)) < 0.4, PROBLEMS)}, PROBLEMS, 0)
     assert not any(c.passed for c in flat if "worst" in c.name or c.name.startswith("LINC less derive"))
+
+
+def test_the_sign_of_a_question_makes_two_of_three_right_whatever_its_depth() -> None:
+    problems = asked_problems(15, 1)
+    for label, share in (("True", 1.0), ("False", 1.0), ("Uncertain", 0.0)):
+        own = [from_sign(m) == label for m in problems if m.question.label == label]
+        assert np.mean(own) == pytest.approx(share, abs=0.05), "a sign is rarely unknown"
+    half = given(np.broadcast_to(np.arange(18)[:, None] % 2 == 0, (18, K)), PROBLEMS)
+    table = gains({"linc": given(np.ones((18, K), bool), PROBLEMS), "steps": half}, PROBLEMS, 0)
+    assert [row[0] for row in table.rows] == ["derive, then answer", "the question's sign"]
+    assert str(table.rows[0][-1]).startswith("0.500")
 
 
 def test_what_becomes_of_translations() -> None:

@@ -16,11 +16,11 @@ from ponder.core.seeds import derive
 from ponder.front import ask
 from ponder.lm.organism import Writer
 from ponder.logic.syntax import parse
-from ponder.logic.theories import LABELS
+from ponder.logic.theories import LABELS, Label
 from ponder.organisms.shelf import shelf
 from ponder.organisms.worded import formula_text
-from ponder.papers.sampling.linc_exact import installed
 from ponder.papers.report import Check, Table
+from ponder.papers.sampling.linc_exact import installed
 from ponder.programs.formalise import formulas_of
 from ponder.scorers.prover import verdict
 from ponder.tasks.logic import Made, made, problem_of
@@ -42,7 +42,8 @@ GAIN, DROP, VOTE = 0.20, 0.05, 0.01
 """Set before any run: LINC over reasoning first at depths 4 and 5; its loss from depth 0 to 5, at most; the vote over one sample."""
 FLAT = 0.93
 COMPETENT = 0.60
-"""What a baseline should reach at depths 0 to 2, which it was trained on, for a comparison with it to mean something."""
+"""What a baseline should reach at depths 0 to 2, which it was trained on, for a comparison with it to mean something; and more than the
+sign of the question gives, which makes two of three right (that was found out later, and makes the gate harder)."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,14 @@ def by_depth(right: NDArray[np.float64], problems: Sequence[Made]) -> list[Inter
     return [bootstrap(right[depth == d]) for d in DEPTHS]
 
 
+def from_sign(m: Made) -> Label:
+    """The label that the sign of the question suggests, whatever follows: predicates are only asserted with one sign each."""
+    theory, claim = m.question.theory, m.question.claim
+    said = (*theory.facts, *(c for r in theory.rules for c in (*r.conditions, r.conclusion)))
+    sign = next((c.positive for c in said if c.predicate == claim.predicate), None)
+    return "Uncertain" if sign is None else "True" if sign == claim.positive else "False"
+
+
 def shipped() -> list[str]:
     """The methods whose organisms are on the shelf."""
     there = {card.name for card in shelf()}
@@ -117,12 +126,13 @@ def claims(drawn: dict[str, Drawn], problems: Sequence[Made], seed: int) -> tupl
     depth = np.array([m.question.depth for m in problems])
     deep, shallow = np.isin(depth, DEEP), depth <= SHALLOW
     checks: list[Check] = []
+    least = max(COMPETENT, float(np.mean([from_sign(m) == m.question.label for m in problems])))
     for name in (n for n in ("steps", "label") if n in drawn):
         gain, known = paired_bootstrap(right["linc"][deep], right[name][deep]), bootstrap(right[name][shallow])
-        wanted = f"at least {COMPETENT:.2f}, so that it can be compared with"
+        wanted = f"above {least:.3f}, what the question's sign gives, so that it can be compared with"
         checks += [
             Check(f"LINC less {NAMES[name]}, depths 4 and 5", str(gain), f"at least {GAIN:.2f}", gain.value >= GAIN),
-            Check(f"{NAMES[name]}, depths 0 to {SHALLOW}", str(known), wanted, known.value >= COMPETENT, False),
+            Check(f"{NAMES[name]}, depths 0 to {SHALLOW}", str(known), wanted, known.value > least, False),
         ]
     ends = depths["linc"][0].value - depths["linc"][-1].value
     one, all_ = (float(accuracy(drawn["linc"], problems, k, seed).mean()) for k in (1, K))
@@ -139,7 +149,8 @@ def tables(drawn: dict[str, Drawn], problems: Sequence[Made], depths: dict[str, 
     """Accuracy by depth, recall by class, votes of several sizes, and what becomes of translations."""
     gold = np.array([m.question.label for m in problems])
     each = len(problems) // len(DEPTHS)
-    rows = tuple((NAMES[name], *map(str, found)) for name, found in depths.items())
+    sign = by_depth(np.array([from_sign(m) == m.question.label for m in problems], float), problems)
+    rows = tuple((name, *map(str, found)) for name, found in [*((NAMES[n], i) for n, i in depths.items()), ("the question's sign", sign)])
     first = Table(f"Accuracy of the vote of {K} by depth, {each} problems each", ("method", *(f"depth {d}" for d in DEPTHS)), rows)
     recalls: list[tuple[str | float, ...]] = []
     for name, d in drawn.items():
@@ -149,10 +160,26 @@ def tables(drawn: dict[str, Drawn], problems: Sequence[Made], depths: dict[str, 
     sizes = tuple((NAMES[name], *(float(accuracy(d, problems, k, seed).mean()) for k in ks)) for name, d in drawn.items())
     return [
         first,
+        gains(drawn, problems, seed),
         Table("Recall of each label, and problems without a usable sample", ("method", *LABELS, "none"), tuple(recalls)),
         Table("Accuracy by size of the vote", ("method", *(f"K={k}" for k in ks)), sizes),
         translations(drawn["linc"], problems),
     ]
+
+
+def gains(drawn: dict[str, Drawn], problems: Sequence[Made], seed: int) -> Table:
+    """LINC less each baseline on the same problems, by depth and over all."""
+    right = {name: accuracy(d, problems, K, seed) for name, d in drawn.items()}
+    right["sign"] = np.array([from_sign(m) == m.question.label for m in problems], float)
+    depth = np.array([m.question.depth for m in problems])
+    parts = [depth == d for d in DEPTHS] + [depth >= 0]
+    names = NAMES | {"sign": "the question's sign"}
+    rows = tuple(
+        (names[name], *(str(paired_bootstrap(right["linc"][part], own[part])) for part in parts))
+        for name, own in right.items()
+        if name != "linc"
+    )
+    return Table("LINC less others, paired", ("less", *(f"depth {d}" for d in DEPTHS), "all"), rows)
 
 
 def translations(drawn: Drawn, problems: Sequence[Made]) -> Table:

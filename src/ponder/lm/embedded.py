@@ -11,7 +11,7 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,29 @@ BLOCK = 32
 TEMPLATE = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
 
 
+@dataclass(frozen=True)
+class Scheduling:
+    """How the engine works, none of which changes what it computes but for rounding: what `ponder tune` tries.
+
+    Attributes:
+        threads: of one inference; 0 leaves it to the engine (all cores).
+        batched_tokens: the most tokens of one step, prompts and completions together.
+        sequences: the most samples side by side.
+        group: samples of one prompt that one engine request draws.
+        split: whether long prompts are read in pieces between the steps of others.
+    """
+
+    threads: int = 0
+    batched_tokens: int = 2048
+    sequences: int = 256
+    group: int = GROUP
+    split: bool = True
+
+    def __post_init__(self) -> None:
+        if self.threads < 0 or min(self.batched_tokens, self.sequences, self.group) < 1:
+            raise InputError(f"scheduling needs threads of at least 0, and batched tokens, sequences and group of at least 1, not {self}")
+
+
 class Embedded:
     """A GGUF model run in process. Implements `ponder.core.language.LM`.
 
@@ -45,6 +68,7 @@ class Embedded:
         cache_gb: memory for KV pages, in GB.
         exact: float32 inference and KV cache; slower.
         price: what its tokens are said to cost, if anything.
+        scheduling: threads and batches; `ponder tune` finds the fastest for a machine.
 
     Raises:
         InputError: the file is missing or no GGUF.
@@ -53,7 +77,17 @@ class Embedded:
 
     concurrency = 32
 
-    def __init__(self, path: str | Path, *, name: str = "", cache_gb: int = 2, exact: bool = False, price: Price | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        name: str = "",
+        cache_gb: int = 2,
+        exact: bool = False,
+        price: Price | None = None,
+        scheduling: Scheduling | None = None,
+    ) -> None:
+        self.scheduling = scheduling or Scheduling()
         self.path = Path(path)
         self.header = read_header(self.path)
         self._weights = readable(self.path)
@@ -81,11 +115,15 @@ class Embedded:
         config = self._genai.SchedulerConfig()
         config.cache_size = self._cache_gb if caching else 1
         config.enable_prefix_caching = caching
-        config.max_num_batched_tokens = 2048
-        config.max_num_seqs = 256
+        config.max_num_batched_tokens = self.scheduling.batched_tokens
+        config.max_num_seqs = self.scheduling.sequences
+        config.dynamic_split_fuse = self.scheduling.split
         hints = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
+        properties = (hints if self._exact else {}) | (
+            {"INFERENCE_NUM_THREADS": self.scheduling.threads} if self.scheduling.threads else {}
+        )
         try:
-            return self._genai.ContinuousBatchingPipeline(str(self._weights), config, "CPU", hints if self._exact else {})
+            return self._genai.ContinuousBatchingPipeline(str(self._weights), config, "CPU", properties)
         except Exception as error:
             raise EngineError(f"the embedded engine cannot load {self.path}: {str(error).splitlines()[0]}") from error
 
@@ -129,7 +167,7 @@ class Embedded:
         longest = sum(len(tokens) + r.n * sampling.max_tokens for tokens, r in zip(read, requests, strict=True))
         # The samples of a group end together when the tokens do, and are counted as if none had ended before: where that may
         # happen, each is a group of its own.
-        group = 1 if batch.allowance.tokens is not None and longest > batch.allowance.tokens else GROUP
+        group = 1 if batch.allowance.tokens is not None and longest > batch.allowance.tokens else self.scheduling.group
         for request, tokens in zip(requests, read, strict=True):
             n = 1 if sampling.temperature == 0 else request.n
             groups = [(first, min(group, n - first)) for first in range(0, n, group)]

@@ -11,6 +11,7 @@ from typing import Any
 from ponder.core.budget import Price
 from ponder.core.errors import InputError
 from ponder.core.language import LM
+from ponder.lm.paces import attach
 
 DEFAULT = "smollm2"
 
@@ -55,7 +56,7 @@ def load(name: str = DEFAULT, price: Price | None = None) -> LM:
     with _lock:
         key = (name, price)
         if key not in _loaded:
-            _loaded[key] = _maker(name, price)()
+            _loaded[key] = attach(_maker(name, price)())
         return _loaded[key]
 
 

@@ -22,11 +22,14 @@ from ponder.bench.steps import (
     steps_plot,
 )
 from ponder.core.errors import need
-from ponder.core.language import Request, Sampling
+from ponder.core.language import LM, Request, Sampling
+from ponder.core.problem import Problem
+from ponder.core.seeds import derive
 from ponder.core.steps import Steps
 from ponder.lm.load import DEFAULT
 from ponder.lm.load import load as load_model
 from ponder.papers.benchmarks.procbench_organism import load_net, measured, weights
+from ponder.papers.real_model import kept_calls
 from ponder.papers.report import Check, Report, Table
 from ponder.programs.prompts import write_prompt
 from ponder.tasks import load
@@ -47,6 +50,8 @@ EXPECTED_SHORT, EXPECTED_LONG, FALLS, FEWEST = 0.9, 0.5, -0.8, 0.7
 prefix accuracy of short runs below which the organism follows too little for its fall to mean anything."""
 REAL_TASKS, REAL_LENGTHS = (15, 19, 21), {2: 96, 4: 160, 8: 320, 16: 768}
 """What the real model is asked, and the tokens that it may write for each number of steps."""
+PART = 12
+"""Problems that the real model is asked side by side; a killed run loses at most so many answers."""
 DRAWS = 20_000
 GOLDEN = (
     (Sort("mrrdajhv"), "mrrdajhv arrdmjhv adrrmjhv adhrmjrv adhjmrrv"),
@@ -74,7 +79,8 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     Args:
         quick: one net with 3 instances of every procedure and length, and no part on a real model; in full all shipped nets with 20.
         seed: of all instances.
-        out: a folder for the figure, prefix accuracy and sequential match against steps; none is drawn without it.
+        out: a folder for the figure, prefix accuracy and sequential match against steps, and in full runs for the model's calls, which a
+            rerun replays.
     """
     began = time.perf_counter()
     nets = weights()[:1] if quick else weights()
@@ -84,7 +90,8 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     tables.append(summary_table("organism, by task, runs it was trained on", by_task([g for g in graded if g.k <= TRAINED], seed), "task"))
     tables.append(summary_table("organism, by task, longer runs", by_task([g for g in graded if g.k > TRAINED], seed), "task"))
     if not quick:
-        checks_of_real, table = real_part(seed)
+        lm = load_model(DEFAULT)
+        checks_of_real, table = real_part(lm if out is None else kept_calls(lm, out / "calls"), seed)
         checks.append(checks_of_real)
         tables.append(table)
     return Report(
@@ -174,11 +181,11 @@ def rank_correlation(graded: Sequence[Graded]) -> float:
     return float(need("scipy.stats", "bench").spearmanr(curve.ks, curve.values).statistic)
 
 
-def real_part(seed: int) -> tuple[Check, Table]:
+def real_part(lm: LM, seed: int) -> tuple[Check, Table]:
     """A real small model on three easy tasks; only the ordering in the number of steps is tested."""
     rows, means = [], []
     for k in REAL_LENGTHS:
-        graded = real_runs(k, seed)
+        graded = real_runs(lm, k, seed)
         pa = bootstrap([g.pa for g in graded], seed=seed)
         sm, fm, first = (float(np.mean(values)) for values in zip(*((g.sm, g.fm, not g.zero_pml) for g in graded), strict=True))
         rows.append((k, len(graded), _shown(pa), sm, fm, first, sum(not g.read for g in graded)))
@@ -190,11 +197,19 @@ def real_part(seed: int) -> tuple[Check, Table]:
     return Check(f"{DEFAULT}: mean PA by steps", text, "falls", ordered), Table(title, columns, tuple(rows))
 
 
-def real_runs(k: int, seed: int) -> list[Graded]:
+def real_runs(lm: LM, k: int, seed: int) -> list[Graded]:
     """The real model's greedy answers to 20 problems of k steps of each of `REAL_TASKS`."""
     task = load(f"procbench:tasks={','.join(map(str, REAL_TASKS))},lengths={k},per_length=20", seed=seed)
-    requests = [Request(write_prompt(problem)[0], seed=seed) for problem in task.problems]
-    replies = load_model(DEFAULT).generate(requests, Sampling(temperature=0.0, max_tokens=REAL_LENGTHS[k]))
+    sampling = Sampling(temperature=0.0, max_tokens=REAL_LENGTHS[k])
+
+    def asked(problem: Problem) -> Request:
+        return Request(write_prompt(problem)[0], seed=derive(seed, ("procbench", problem.id)))
+
+    replies = [
+        reply
+        for at in range(0, len(task.problems), PART)
+        for reply in lm.generate([asked(p) for p in task.problems[at : at + PART]], sampling)
+    ]
     return grade_texts(task, [reply.completions[0].text for reply in replies])
 
 

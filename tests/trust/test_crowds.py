@@ -21,6 +21,7 @@ from ponder.trust.crowds import (
     calibrated,
     labels_of,
     simulate_crowd,
+    stopped_early,
 )
 from ponder.trust.crowds.em import Sums, sums_of
 
@@ -267,6 +268,22 @@ def test_calibration_on_known_items_makes_confidence_honest():
     assert np.array_equal(fitted.best, found.best)
     with pytest.raises(InputError, match="truth is known"):
         calibrated(found, {})
+
+
+def test_stopping_early_takes_answers_only_where_they_are_needed():
+    """Three answers an item: two agree on item 1 and 2, so they stop; item 3 takes its third."""
+    items = np.repeat([1, 2, 3], 3)
+    labels = labels_of(items, np.tile(["a", "b", "c"], 3), [0, 0, 1, 1, 1, 0, 0, 1, 1])
+    truth, taken = stopped_early(labels, enough=0.9)
+    assert taken.tolist() == [2, 2, 3]
+    assert [truth.answers[1], truth.answers[2]] == [0, 1]
+    assert stopped_early(labels, enough=1.0)[1].tolist() == [3, 3, 3]
+    backwards = stopped_early(labels, enough=0.9, order=-np.arange(9), model=MajorityVote())[1]
+    assert backwards.tolist() == [3, 3, 2], "read from the end, only item 3 is clear at once"
+    with pytest.raises(InputError, match="enough must be above"):
+        stopped_early(labels, enough=0.5)
+    with pytest.raises(InputError, match="each of the 9 answers"):
+        stopped_early(labels, order=[1])
 
 
 def test_simulated_answers_are_right_as_often_as_they_should():

@@ -8,6 +8,7 @@ from ponder.trust.crowds.glad import GLAD
 from ponder.trust.crowds.labels import Labels, labels_of
 from ponder.trust.crowds.mace import MACE
 from ponder.trust.crowds.online import OnlineCrowd
+from ponder.trust.crowds.redundancy import stopped_early
 from ponder.trust.crowds.simulate import Crowd, simulate_crowd
 from ponder.trust.crowds.truth import Aggregator, Truth
 from ponder.trust.crowds.votes import MajorityVote, Wawa, ZeroBasedSkill
@@ -55,4 +56,5 @@ __all__ = [
     "calibrated",
     "labels_of",
     "simulate_crowd",
+    "stopped_early",
 ]

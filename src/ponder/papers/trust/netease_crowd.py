@@ -33,8 +33,8 @@ from ponder.trust.crowds import (
 SLUG = "netease-crowd"
 TITLE = "A Dataset for the Validation of Truth Inference Algorithms Suitable for Online Deployment"
 CLAIM = (
-    "On 6,016,319 annotations by 2,413 workers, models of worker skill turn noisy votes into better answers than a majority does: MACE .960 "
-    "accuracy, majority vote .927; only a stream with time shows workers who change."
+    "On 6,016,319 annotations by 2,413 workers, models of worker skill turn noisy votes into better answers than a majority does: "
+    "MACE .960 accuracy, majority vote .927; only a stream with time shows workers who change."
 )
 PUBLISHED = {
     "majority": 0.92695, "dawid_skene": 0.95178, "mace": 0.95991, "wawa": 0.94814, "zero_based_skill": 0.94898, "glad": 0.95064,
@@ -49,11 +49,9 @@ FAST: Mapping[str, Aggregator] = {
 }
 SLOW: Mapping[str, Aggregator] = {"mace": MACE(), "glad": GLAD(), "ebcc": EBCC()}
 CHUNKS, DRIFT = 40, 3.0
-UNTESTED = (
-    "the published data set itself, which could not be fetched, and the neural baselines: crowds are simulated as the report describes."
-)
+UNTESTED = "the published data set itself, which could not be fetched, and the neural baselines: crowds are simulated (see the notes)."
 NOTES = (
-    "The simulated crowd: 200 workers, 4000 items of 3 classes and 6 capabilities, 6 answers an item, 15 % of spammers, long-tailed activity.",
+    "The simulated crowd: 200 workers, 4000 items of 3 classes and 6 capabilities, 6 answers an item, 15 % spammers, long-tailed activity.",
     "EBCC and BiLA lose to a majority on the published data; EBCC does not in this simulation.",
     "Seconds are of one process and include nothing but the aggregation.",
 )
@@ -114,6 +112,9 @@ def model_checks(accuracies: Mapping[str, NDArray[np.float64]]) -> list[Check]:
         gains = 100 * (accuracies[name] - majority[: len(accuracies[name])])
         checks.append(Check(f"{name}: mean gain over the majority, points", float(gains.mean()), "at least 2", float(gains.mean()) >= 2))
         if name in ("one_coin", "mace"):
+            checks.append(
+                Check(f"{name}: the same, least that counts as a gain", float(gains.mean()), "at least 1.5", float(gains.mean()) >= 1.5)
+            )
             checks.append(Check(f"{name}: smallest gain of a seed, points", float(gains.min()), "above 0", float(gains.min()) > 0))
     return checks
 

@@ -30,6 +30,7 @@ from ponder.trust.distribution_inference import (
     n_leaked,
     n_leaked_degrees,
     n_leaked_regression,
+    pooled,
     read_census,
     report,
     samples_needed,
@@ -213,6 +214,12 @@ def test_report_is_balanced_and_says_either_side():
     assert found.n_leaked == n_leaked(0.875, 0.2, 0.5)
     assert found.samples_needed == samples_needed(0.875, 0.2, 0.5)
     assert report(guesses).n_leaked is None
+    both = pooled([found, report((guesses[0][:20], guesses[1]))], (0.2, 0.5))
+    assert both.per_side_accuracy == ((30 + 20) / 60, 1.0)
+    assert both.victims == (60, 40)
+    assert both == report((np.repeat([False, True], [50, 10]), np.ones(40, bool)), (0.2, 0.5))
+    with pytest.raises(InputError, match="no reports"):
+        pooled([])
     with pytest.warns(UserWarning, match="3 victims a world"):
         report((guesses[0][:3], guesses[1]))
     with pytest.raises(InputError, match="at least 1 victim"):

@@ -138,11 +138,11 @@ def gate_attacks(quick: bool, seed: int, out: Path | None) -> GateAttacks:
     """Both attacks on every gate, and both detectors.
 
     Args:
-        quick: 30 requests of each kind, 60 steps of training and one gate instead of 100, 200 and three.
+        quick: 30 requests of each kind, 60 steps of training and one gate instead of 60, 150 and three.
         seed: of the requests, the draws and the training.
         out: a folder for the figure.
     """
-    n, steps, names = (30, 60, ["confident"]) if quick else (100, 200, [*GATES])
+    n, steps, names = (30, 60, ["confident"]) if quick else (60, 150, [*GATES])
     clean = easy(n, generator(seed, ["clean"]))
     with tempfile.TemporaryDirectory() as folder:
         honest = Writer("chain")

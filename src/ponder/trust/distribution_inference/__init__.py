@@ -2,7 +2,7 @@
 
 from ponder.trust.distribution_inference.black_box import Answers, BlackBox, KLAttack, LossTest, PerPointThreshold, ThresholdTest
 from ponder.trust.distribution_inference.census import read_census
-from ponder.trust.distribution_inference.game import AttackReport, DistributionInferenceGame, Played, report
+from ponder.trust.distribution_inference.game import AttackReport, DistributionInferenceGame, Played, pooled, report
 from ponder.trust.distribution_inference.graphs import clustered_graph, graph_records, zipf_graph
 from ponder.trust.distribution_inference.leakage import (
     exact_accuracy,
@@ -36,6 +36,7 @@ __all__ = [
     "n_leaked",
     "n_leaked_degrees",
     "n_leaked_regression",
+    "pooled",
     "read_census",
     "report",
     "samples_needed",

@@ -54,13 +54,24 @@ def report(guesses: tuple[np.ndarray, np.ndarray], props: tuple[float, float] | 
         raise InputError("each world needs at least 1 victim")
     if min(counts) < FEWEST:
         warnings.warn(f"{min(counts)} victims a world leave a standard error of up to {0.5 / np.sqrt(2 * min(counts)):.2f}", stacklevel=2)
-    hits = (int(np.sum(~guesses[0])), int(np.sum(guesses[1])))
+    return _counted((int(np.sum(~guesses[0])), int(np.sum(guesses[1]))), (counts[0], counts[1]), props)
+
+
+def pooled(reports: Sequence[AttackReport], props: tuple[float, float] | None = None) -> AttackReport:
+    """Several games' victims as those of one, at least one game; they must be independent of each other."""
+    if not reports:
+        raise InputError("there are no reports to pool")
+    first, second = (sum(round(r.per_side_accuracy[w] * r.victims[w]) for r in reports) for w in (0, 1))
+    return _counted((first, second), (sum(r.victims[0] for r in reports), sum(r.victims[1] for r in reports)), props)
+
+
+def _counted(hits: tuple[int, int], counts: tuple[int, int], props: tuple[float, float] | None) -> AttackReport:
     sides = (hits[0] / counts[0], hits[1] / counts[1])
     accuracy = sum(sides) / 2
     ends = [share_bounds(h, n, 0.0125) for h, n in zip(hits, counts, strict=True)]
     ci = (float(sum(e[0] for e in ends)) / 2, float(sum(e[1] for e in ends)) / 2)
     leaked, needed = (n_leaked(accuracy, *props), samples_needed(accuracy, *props)) if props else (None, None)
-    return AttackReport(accuracy, ci, sides, leaked, needed, (counts[0], counts[1]))
+    return AttackReport(accuracy, ci, sides, leaked, needed, counts)
 
 
 @dataclass(frozen=True)

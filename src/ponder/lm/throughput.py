@@ -14,10 +14,9 @@ from ponder.core.language import LM, Request, Sampling
 from ponder.core.seeds import derive, generator
 
 Clock = Callable[[], float]
-WORDS = (
-    "time year people way day man thing woman life child world school state family student group country problem hand part place case "
-    "week company system program question work government number night point home water room mother area money story fact month lot"
-).split()
+_LIST = """time year people way day man thing woman life child world school state family student group country problem hand part place
+case week company system program question work government number night point home water room mother area money story fact month lot"""
+WORDS = tuple(_LIST.split())
 """Words that are one token each in most vocabularies."""
 UNSTABLE = 0.2
 """Repeats that differ by more than this share of their mean are not to be trusted."""

@@ -28,7 +28,7 @@ UNTESTED = (
 NOTES = (
     "Accuracies are balanced over Y and N: always saying N scores one half.",
     "Exact unlearning is training from scratch without any question that names the concepts and without their definitions in any context.",
-    "Axiom unlearning also leaves out every question on the concepts' extra features: less can be taught again, and what was permitted pays.",
+    "Axiom unlearning also leaves out every question on the concepts' extra features: less can be taught again; what was permitted pays.",
     "Unlearning does remove unaided recall; what it does not remove is the ability to work with a definition.",
 )
 

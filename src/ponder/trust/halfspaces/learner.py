@@ -32,6 +32,7 @@ class Accepted:
         error: share of the testing half that it gets wrong.
         error_ci: the exact interval of the error (Clopper-Pearson), at the learner's delta, candidates counted.
         tests: all tests that it passed.
+        degree: of the moments that were matched.
         centre, transform: the whitening, z = (x - centre) @ transform; None where there is none.
     """
 
@@ -39,6 +40,7 @@ class Accepted:
     error: float
     error_ci: tuple[float, float]
     tests: tuple[Outcome, ...]
+    degree: int
     centre: Floats | None = None
     transform: Floats | None = None
 
@@ -153,17 +155,16 @@ class TesterLearner:
         if not 0.3 <= share <= 0.7:
             warnings.warn(f"{share:.0%} of the labels are 1: the class has no offset, so centre the rows", stacklevel=2)
         x2, y2 = rows[second], labels[second]
-        tried = [
-            self._tried(w, sigma, x2, y2)
-            for sigma in self.widths
-            for _ in range(self.n_starts)
-            for w in [_most_stationary(descend(rows[first], labels[first], sigma, rng, self.steps, self.batch), x2, y2, sigma)]
-        ]
+        tried = []
+        for sigma in self.widths:
+            for _ in range(self.n_starts):
+                iterates = descend(rows[first], labels[first], sigma, rng, self.steps, self.batch)
+                tried.append(self._tried(_most_stationary(iterates, x2, y2, sigma), sigma, x2, y2))
         passed = [t for t in tried if not t[2]]
         if passed:
             w, error, _, tests = min(passed, key=lambda t: t[1])
             low, high = share_bounds(round(error * len(y2)), len(y2), self.delta / (2 * len(tried)))
-            return Accepted(w, error, (float(low), float(high)), tests, centre, transform)
+            return Accepted(w, error, (float(low), float(high)), tests, self.degree, centre, transform)
         w, error, failed, tests = min(tried, key=lambda t: (len(t[2]), t[1]))
         return Rejected(tuple(sorted(failed, key=_excess, reverse=True)), w, error, tests)
 

@@ -23,7 +23,7 @@ def test_a_straight_engine_reproduces(tmp_path: Path):
 
 def test_an_engine_whose_tokens_cost_more_in_some_contexts_does_not():
     checks, _, _ = engine_part(made(0.01), made(0.01), ((1, 64, 256), (1, 8, 32)), None)
-    assert [c.passed for c in checks] == [False, False]
+    assert not checks[0].passed
     slopes = _slopes({(c.prompt, c.output): c.median for c in made(0.01)})
     assert max(slopes.values()) > 2 * min(slopes.values())
 

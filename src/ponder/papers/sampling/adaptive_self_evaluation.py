@@ -16,6 +16,7 @@ from ponder.front import ask
 from ponder.lm.load import DEFAULT, load
 from ponder.methods.adaptive import adaptive_best_of_n, pruned_best_of_n
 from ponder.organisms import chain
+from ponder.papers.report import Check, Report, Table
 from ponder.papers.sampling.adaptive_parts import (
     Evaluated,
     adaptive,
@@ -27,7 +28,6 @@ from ponder.papers.sampling.adaptive_parts import (
     wins_or_ties,
 )
 from ponder.papers.sampling.organism_paths import Paths, begun, draw, halves, judge, organism
-from ponder.papers.report import Check, Report, Table
 from ponder.scorers import prm
 from ponder.tasks import load as load_task
 

@@ -13,11 +13,11 @@ from ponder.core.context import Context
 from ponder.core.population import Population
 from ponder.core.problem import Problem
 from ponder.organisms.shelf import shelf
+from ponder.papers.report import Check, Report, Table
 from ponder.papers.sampling.analytic import Chain, verdict
 from ponder.papers.sampling.optimal_analytic import analytic_part
 from ponder.papers.sampling.optimal_organism import organism_part
 from ponder.papers.sampling.optimal_revision import REVISER, revision_part
-from ponder.papers.report import Check, Report, Table
 from ponder.stages import argmax, vote, weigh
 
 SLUG = "compute-optimal"

@@ -16,8 +16,8 @@ from ponder.bench.program_inputs import Arguments, inputs_of_tests, more_inputs,
 from ponder.core.errors import EngineError, MissingExtra
 from ponder.core.problem import Problem
 from ponder.core.seeds import generator
-from ponder.papers.sampling.flaws_parts import Checked, bucket_part, rate_table, reward_part
 from ponder.papers.report import Check, Table
+from ponder.papers.sampling.flaws_parts import Checked, bucket_part, rate_table, reward_part
 from ponder.sandbox import Limits, Raised, Sandbox, find
 from ponder.scorers.code_tests import check_of
 from ponder.tasks.base import subset

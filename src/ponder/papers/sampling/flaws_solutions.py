@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ponder.bench.stats import wilson
-from ponder.papers.sampling.flaws_parts import Checked, fit_part, reward_part
 from ponder.papers.report import Check, Table
+from ponder.papers.sampling.flaws_parts import Checked, fit_part, reward_part
 from ponder.sandbox import Limits, find
 from ponder.scorers.code_tests import check_of
 from ponder.tasks.code import Solution, humaneval_problem, rows

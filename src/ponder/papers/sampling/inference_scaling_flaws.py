@@ -9,11 +9,11 @@ import numpy as np
 
 from ponder.bench.limits import TwoType, false_positives, none_found
 from ponder.organisms import chain
+from ponder.papers.report import Check, Report
 from ponder.papers.sampling.flaws_mutants import mutants_part
 from ponder.papers.sampling.flaws_parts import Checked, bucket_part, figure, fit_part, rate_table, reward_part
 from ponder.papers.sampling.flaws_solutions import solutions_part
 from ponder.papers.sampling.organism_paths import draw
-from ponder.papers.report import Check, Report
 from ponder.tasks.code import labelled_solutions
 
 SLUG = "inference-scaling-flaws"

@@ -15,11 +15,11 @@ from ponder.bench.scaling import PowerLaw, beta_coverage, fit_beta, fit_power_la
 from ponder.bench.selection import Selection, selection_curve
 from ponder.bench.stats import CoverageCurve, Curve, coverage, pass_at_k
 from ponder.lm.load import DEFAULT, load
+from ponder.papers.real_model import draw_paths
+from ponder.papers.report import Check, Report, Table
 from ponder.papers.sampling.monkeys_chain import MIDDLE, coverage_part, draw_family
 from ponder.papers.sampling.monkeys_chain import selection_part as chain_selection
 from ponder.papers.sampling.monkeys_organism import draw_samples, success_counts
-from ponder.papers.real_model import draw_paths
-from ponder.papers.report import Check, Report, Table
 from ponder.tasks import load as load_task
 
 SLUG = "large-language-monkeys"

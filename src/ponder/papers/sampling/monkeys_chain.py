@@ -10,8 +10,8 @@ from ponder.bench.scaling import fit_power_law
 from ponder.bench.selection import Selection, selection_curve
 from ponder.bench.stats import CoverageCurve, Curve, coverage
 from ponder.organisms import chain
-from ponder.papers.sampling.organism_paths import Paths, draw, judge, organism
 from ponder.papers.report import Check, Table
+from ponder.papers.sampling.organism_paths import Paths, draw, judge, organism
 
 SIZES = ("chain-small", "chain", "chain-large")
 MIDDLE, VERIFIER = "chain", "chain-outcome"

@@ -14,8 +14,8 @@ from ponder.core.population import Population
 from ponder.core.problem import Candidate
 from ponder.core.seeds import derive
 from ponder.methods import beam_search
-from ponder.papers.sampling.analytic import QUESTION, Chain, Chains, chosen, problems, solved, verdict
 from ponder.papers.report import Check, Table
+from ponder.papers.sampling.analytic import QUESTION, Chain, Chains, chosen, problems, solved, verdict
 from ponder.search import Allocation, Cache, ComputeOptimal, Difficulty, difficulty, fixed_curve, spent_for
 from ponder.stages import extend, loop, start, vote, weigh
 

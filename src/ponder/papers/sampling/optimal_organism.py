@@ -13,9 +13,9 @@ from ponder.bench.stats import Curve, paired_bootstrap
 from ponder.core.algebra import Pipeline
 from ponder.core.resampling import multinomial
 from ponder.methods import beam_search, dvts, particle_filter, weighted_vote
+from ponder.papers.report import Check, Table
 from ponder.papers.sampling.chain_runs import chain_runs, fresh_samples
 from ponder.papers.sampling.optimal_analytic import spearman
-from ponder.papers.report import Check, Table
 from ponder.scorers import prm
 from ponder.search import Allocation, Cache, ComputeOptimal, PolicyCurve, difficulty, fixed_curve, from_answers, spent_for
 

@@ -11,9 +11,9 @@ from ponder.core.problem import Candidate
 from ponder.core.seeds import derive
 from ponder.lm.load import load
 from ponder.methods import revisions
+from ponder.papers.report import Check, Table
 from ponder.papers.sampling.chain_runs import AS_TRAINED, chain_runs, fresh_samples
 from ponder.papers.sampling.optimal_analytic import spearman
-from ponder.papers.report import Check, Table
 from ponder.scorers import prm
 from ponder.search import difficulty
 from ponder.stages import revise, sample

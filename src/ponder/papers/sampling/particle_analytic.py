@@ -12,8 +12,8 @@ from ponder.bench.stats import Curve, mean_ends, paired_bootstrap
 from ponder.core.algebra import Pipeline, Stage
 from ponder.core.resampling import multinomial
 from ponder.methods import beam_search, dvts, particle_filter
-from ponder.papers.sampling.analytic import chosen, problems, solved, verdict
 from ponder.papers.report import Check, Table
+from ponder.papers.sampling.analytic import chosen, problems, solved, verdict
 from ponder.stages import argmax, vote, weigh
 
 SUCCESSES = (0.95, 0.9, 0.8, 0.7, 0.6)

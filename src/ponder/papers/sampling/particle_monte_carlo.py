@@ -25,10 +25,10 @@ from ponder.methods import (
     weighted_vote,
 )
 from ponder.methods.stepwise import weighing
+from ponder.papers.report import Check, Report, Table
 from ponder.papers.sampling.analytic import QUESTION, Chain, verdict
 from ponder.papers.sampling.chain_runs import Runs, chain_runs
 from ponder.papers.sampling.particle_analytic import fresh_part, hacked_part, persistent_part
-from ponder.papers.report import Check, Report, Table
 from ponder.scorers import prm
 
 SLUG = "particle-monte-carlo"

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ponder.organisms import chain
-from ponder.papers.sampling.organism_paths import draw
 from ponder.papers.report import Check, Table
+from ponder.papers.sampling.organism_paths import draw
 from ponder.papers.sampling.rpc_paths import CHOOSERS, Comparison, SampledPaths, compare
 
 POLICY = "chain"

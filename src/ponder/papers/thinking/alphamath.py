@@ -13,9 +13,9 @@ import numpy as np
 
 from ponder.bench.stats import paired_bootstrap
 from ponder.core.errors import need
+from ponder.papers.report import Check, Report, Table
 from ponder.papers.thinking.alphamath_exact import exact_checks
 from ponder.papers.thinking.alphamath_loop import METHODS, Measured, Size, held_out, measured, training_questions, warm_start
-from ponder.papers.report import Check, Report, Table
 
 SLUG = "alphamath"
 TITLE = "AlphaMath almost zero: process supervision without process"

@@ -10,13 +10,31 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from ponder.core.errors import need
 from ponder.core.seeds import derive, generator
-from ponder.search.template import Choice, Space
+from ponder.search.template import Choice
+
+
+class Point(Protocol):
+    """One configuration: for each choice the number of its option, None where the choice is not there."""
+
+    @property
+    def options(self) -> tuple[int | None, ...]: ...
+
+
+class Points(Protocol):
+    """What an optimiser walks in: a `ponder.search.Space` of pipelines, or any grid."""
+
+    choices: tuple[Choice, ...]
+    index: dict[tuple[int | None, ...], int]
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> Point: ...
+    def present(self, choice: int, options: tuple[int | None, ...]) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -37,19 +55,46 @@ class Told:
 Proposals = Generator[int, Told, None]
 
 
-def random(space: Space, seed: int = 0, objectives: int = 1) -> Proposals:
+def random(space: Points, seed: int = 0, objectives: int = 1) -> Proposals:
     """All configurations in random order: the best of m comes after (m + 1) / 2 tries on the mean."""
     for index in generator(seed, ("search", "random")).permutation(len(space)):
         yield int(index)
 
 
-def grid(space: Space, seed: int = 0, objectives: int = 1) -> Proposals:
+def grid(space: Points, seed: int = 0, objectives: int = 1) -> Proposals:
     """All configurations in the order of the template, the last choice fastest."""
     for index in range(len(space)):  # noqa: UP028  a range takes nothing that is sent
         yield index
 
 
-def greedy(space: Space, seed: int = 0, objectives: int = 1) -> Proposals:
+def hill(space: Points, seed: int = 0, objectives: int = 1) -> Proposals:
+    """Steps of one choice to its next or last option, uphill, from the first configuration; at a local optimum from an untried one."""
+    known: dict[int, float] = {}
+    for start in (0, *random(space, seed)):
+        if start in known:
+            continue
+        at, known[start] = start, (yield start).values[0]
+        while True:
+            for near in _steps(space, at):
+                if near not in known:
+                    known[near] = (yield near).values[0]
+            best = max((at, *_steps(space, at)), key=lambda i: known[i])
+            if known[best] <= known[at]:
+                break
+            at = best
+
+
+def _steps(space: Points, index: int) -> list[int]:
+    """Configurations that differ by one step of one choice."""
+    options = space[index].options
+    found = {}
+    for choice, option in enumerate(options):
+        near = [o for o in _neighbours(space, options, choice) if abs((o[choice] or 0) - (option or 0)) == 1]
+        found.update(dict.fromkeys(space.index[o] for o in near if o in space.index))
+    return [i for i in found if i != index]
+
+
+def greedy(space: Points, seed: int = 0, objectives: int = 1) -> Proposals:
     """One choice at a time, all others kept; from the first options of all, then, where nothing improves, from an untried configuration."""
     known: dict[int, float] = {}
     for start in (0, *random(space, seed)):
@@ -62,14 +107,16 @@ def greedy(space: Space, seed: int = 0, objectives: int = 1) -> Proposals:
             improved = False
             for choice in range(len(space.choices)):
                 for near in _neighbours(space, options, choice):
-                    index = space.index[near]
+                    index = space.index.get(near)
+                    if index is None:  # a grid may have holes
+                        continue
                     if index not in known:
                         known[index] = (yield index).values[0]
                     if known[index] > best:
                         options, best, improved = near, known[index], True
 
 
-def _neighbours(space: Space, options: tuple[int | None, ...], choice: int) -> list[tuple[int | None, ...]]:
+def _neighbours(space: Points, options: tuple[int | None, ...], choice: int) -> list[tuple[int | None, ...]]:
     """The same options but for one choice; choices inside its other options begin with their first."""
     if options[choice] is None:
         return []
@@ -88,7 +135,7 @@ TRIES = 20
 """Proposals that are thrown away because they were tried, before an untried configuration is drawn at random."""
 
 
-def tpe(space: Space, seed: int = 0, objectives: int = 1) -> Proposals:
+def tpe(space: Points, seed: int = 0, objectives: int = 1) -> Proposals:
     """Optuna's tree-structured Parzen estimator over all choices together (Bergstra et al. 2011; extra: search).
 
     Numbers in order are steps of a scale, other options are names. What was given up early counts as Optuna counts pruned trials.
@@ -105,8 +152,8 @@ def tpe(space: Space, seed: int = 0, objectives: int = 1) -> Proposals:
     while len(tried) < len(space):
         for _ in range(TRIES):
             trial = study.ask()
-            index = space.index[_suggested(space, trial)]
-            if index not in tried:
+            index = space.index.get(_suggested(space, trial))
+            if index is not None and index not in tried:
                 break
             study.tell(trial, state=states.FAIL)
         else:
@@ -123,7 +170,7 @@ def tpe(space: Space, seed: int = 0, objectives: int = 1) -> Proposals:
             study.tell(trial, state=states.PRUNED)
 
 
-def _suggested(space: Space, trial: Any) -> tuple[int | None, ...]:
+def _suggested(space: Points, trial: Any) -> tuple[int | None, ...]:
     options: tuple[int | None, ...] = ()
     for at, choice in enumerate(space.choices):
         if not space.present(at, options):
@@ -135,7 +182,7 @@ def _suggested(space: Space, trial: Any) -> tuple[int | None, ...]:
     return options
 
 
-def _parameters(space: Space, index: int) -> dict[str, int]:
+def _parameters(space: Points, index: int) -> dict[str, int]:
     return {c.name: o for c, o in zip(space.choices, space[index].options, strict=True) if o is not None}
 
 
@@ -148,5 +195,11 @@ def _ordered(choice: Choice) -> bool:
     return len(steps) > 1 and (bool(np.all(steps > 0)) or bool(np.all(steps < 0)))
 
 
-OPTIMISERS: dict[str, Callable[[Space, int, int], Proposals]] = {"tpe": tpe, "random": random, "greedy": greedy, "grid": grid}
+OPTIMISERS: dict[str, Callable[[Points, int, int], Proposals]] = {
+    "tpe": tpe,
+    "random": random,
+    "greedy": greedy,
+    "hill": hill,
+    "grid": grid,
+}
 """By name: what makes the proposals for a space, a seed and a number of objectives."""

@@ -84,7 +84,8 @@ class MarkedTPP(torch.nn.Module):
 
     def waits(self, h: Any) -> LogNormalMixture:
         """Mixtures for states (..., hidden), with an axis of marks, or of 1, before that of components."""
-        raw = self.times(h).reshape(*h.shape[:-1], -1, 3, self.components)
+        mixtures = self.times.out_features // (3 * self.components)
+        raw = self.times(h).reshape(*h.shape[:-1], mixtures, 3, self.components)
         shares, means, log_sds = raw.unbind(-2)
         # Clamped, but the gradient passes, so that a component can come back.
         log_sds = log_sds + (log_sds.clamp(-5, 3) - log_sds).detach()

@@ -1,0 +1,30 @@
+import numpy as np
+
+from ponder.papers.probabilistic.marked_tpp_joint import PROCESSES, Measured, bound_checks, gain_checks, oracle_checks
+
+
+def test_the_oracle_has_the_figures_computed_elsewhere():
+    checks = oracle_checks(0)
+    assert len(checks) == 4
+    assert all(c.passed for c in checks), [c for c in checks if not c.passed]
+    assert [round(p.radius, 3) for p in PROCESSES.values()] == [0.4, 0.2]
+
+
+def runs(loss, with_time=0.56, events=70.0, spread=0.1):
+    noise = np.linspace(-spread, spread, 200)
+    return [Measured(loss + noise, events + noise, with_time, 0.56)]
+
+
+def test_thresholds_are_those_set_before_the_run():
+    good = {"oracle": runs(71.0), "independent": runs(71.6, 0.5649), "joint": runs(71.4, 0.585, 67.0)}
+    assert [c.passed for c in gain_checks(good)] == [True] * 5
+    poor = {"oracle": runs(70.0), "independent": runs(70.6, 0.5651), "joint": runs(70.55, 0.584)}
+    assert [c.passed for c in gain_checks(poor)] == [False] * 5
+    # A gain beyond what the oracle allows is as suspicious as none.
+    beyond = {**good, "independent": runs(72.4, 0.5649)}
+    assert not gain_checks(beyond)[1].passed
+
+
+def test_a_model_that_beats_the_oracle_is_caught():
+    found = {"oracle": runs(71.0), "independent": runs(71.1), "joint": runs(70.5, spread=0.2)}
+    assert [c.passed for c in bound_checks("Hawkes", found)] == [True, False]

@@ -29,8 +29,10 @@ CLAIM = (
 NOTES = (
     "The paper is theory: the finite-sample thresholds, the ramp's joins, sigma = .3 and the marginals are ours, set before the runs.",
     "What is certified is degree 4: matching the degrees that worst-case theory asks for cannot be computed.",
-    "Excess is the error over that of the planted halfspace on all rows; the three-point product and the signs have it on an axis, where "
-    "the learner goes astray.",
+    "Excess is the error over that of the planted halfspace on all rows. The halfspace is random, but on the first axis for the "
+    "three-point product and the signs, where the learner goes astray.",
+    "A first run had it on the axis for all: Massart noise is then symmetric about it and averaging unbiased, and the learner's excess "
+    "(.0036) was .64 of averaging's (.0057).",
     "Rejecting everything is sound and accepting everything is complete, so both columns are shown.",
 )
 UNTESTED = "the guarantee for every log-concave law, and its rates in eps: theorems, not experiments."
@@ -46,14 +48,14 @@ def three_point(rng: np.random.Generator, n: int = ROWS) -> Floats:
     return rng.choice([-np.sqrt(3), 0.0, np.sqrt(3)], p=[1 / 6, 2 / 3, 1 / 6], size=(n, D))
 
 
-GAUSSIAN, THREE = "Gaussian", "three points"
+GAUSSIAN, THREE, SIGNS = "Gaussian", "three points", "random signs"
 MARGINALS: dict[str, Callable[[np.random.Generator], Floats]] = {
     GAUSSIAN: lambda rng: rng.standard_normal((ROWS, D)),
     THREE: three_point,
     "uniform cube": lambda rng: rng.uniform(-np.sqrt(3), np.sqrt(3), (ROWS, D)),
     "Laplace": lambda rng: rng.laplace(0, np.sqrt(0.5), (ROWS, D)),
     "t, 5 degrees": lambda rng: rng.standard_t(5, (ROWS, D)) * np.sqrt(0.6),
-    "random signs": lambda rng: rng.choice([-1.0, 1.0], size=(ROWS, D)),
+    SIGNS: lambda rng: rng.choice([-1.0, 1.0], size=(ROWS, D)),
     "two scales": lambda rng: rng.standard_normal((ROWS, D)) * np.where(rng.random((ROWS, 1)) < 0.3, 0.2, np.sqrt((1 - 0.3 * 0.04) / 0.7)),
 }
 """Laws of mean 0 and covariance I."""
@@ -68,6 +70,12 @@ class Fitted:
     averaging: float
     angle: float
     witness: str
+
+
+def planted(marginal: str, rng: np.random.Generator) -> Floats:
+    """The true halfspace: the first axis where rows can lie on it, else a random direction."""
+    w = np.eye(D)[0] if marginal in (THREE, SIGNS) else rng.standard_normal(D)
+    return w / np.linalg.norm(w)
 
 
 def labelled(x: Floats, w: Floats, noise: Noise | None, rng: np.random.Generator) -> tuple[NDArray[np.int64], float]:
@@ -94,7 +102,7 @@ def fitted(learner: TesterLearner, x: Floats, y: NDArray[np.int64], rng: np.rand
 def one_run(marginal: str, noise: Noise, seed: int) -> Fitted:
     """Sample, learn, test."""
     rng = generator(seed, [marginal, noise])
-    x, w = MARGINALS[marginal](rng), np.eye(D)[0]
+    x, w = MARGINALS[marginal](rng), planted(marginal, rng)
     y, opt = labelled(x, w, noise, rng)
     found = fitted(TesterLearner(noise=noise), x, y, rng)
     mean = y @ x / len(x)
@@ -168,7 +176,7 @@ def testing_checks(runs: Runs) -> list[Check]:
 def local_and_global(marginal: str, seed: int) -> tuple[bool, bool, float]:
     """Whether the local tests and the label-blind tests of all rows accept, and the learner's excess error."""
     rng = generator(seed, ["ablation", marginal])
-    x, w = MARGINALS[marginal](rng), np.eye(D)[0]
+    x, w = MARGINALS[marginal](rng), planted(marginal, rng)
     y, opt = labelled(x, w, "massart", rng)
     found = fitted(TesterLearner(), x, y, rng)
     excess = float(np.mean(np.where(x @ found.w >= 0, 1, -1) != y)) - opt
@@ -201,7 +209,7 @@ def real_features(seed: int) -> tuple[Table, list[Check]]:
     gaussian = np.vectorize(NormalDist().inv_cdf)(ranks)
     rows = []
     for name, z in (("digits, 10 components", parts), ("the same, Gaussian ranks", gaussian)):
-        for sigma in (0.3, 1.5):
+        for sigma in (0.3, 3.0):
             learner = TesterLearner(sigma=sigma, whiten=True, n_starts=3)
             found = fitted(learner, z, np.where(digits >= 5, 1, -1), generator(seed, ["digits"]))
             pvalue = henze_zirkler((z - z.mean(axis=0)) @ _inverse_root(z))

@@ -59,7 +59,7 @@ def descend(
         keep: how many iterates of the second half to return, evenly spaced.
 
     Returns:
-        Unit vectors, shape (keep, d).
+        Those unit vectors and the direction of their mean, which wanders less than they do, shape (keep + 1, d).
     """
     w = _unit(rng.standard_normal(x.shape[1]))
     size, kept = 4 * sigma / np.sqrt(steps), []
@@ -69,7 +69,7 @@ def descend(
         w = _unit(w - size * row_gradients(w, x[rows], y[rows], sigma).mean(axis=0))
         if step in wanted:
             kept.append(w)
-    return np.array(kept)
+    return np.array([*kept, _unit(np.mean(kept, axis=0))])
 
 
 def _unit(w: Floats) -> Floats:

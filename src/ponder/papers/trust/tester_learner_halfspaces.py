@@ -271,7 +271,8 @@ def ablation_figure(ablation: Ablation, out: Path) -> Path:
     names = [f"{name}\n(excess error {np.mean([row[2] for row in rows]):.3f})" for name, rows in ablation.items()]
     axes.set_xticks(range(len(names)), names)
     axes.set_ylabel("share of samples accepted")
-    axes.set_ylim(0, 1.08)
-    axes.legend(frameon=False, loc="upper center")
+    axes.set_ylim(0, 1.2)
+    axes.set_yticks(np.linspace(0, 1, 6))
+    axes.legend(frameon=False, loc="upper center", ncols=2)
     finish(axes, "Degree-4 tests of the whole sample miss what the band shows")
     return save(figure, out / "local-tests")[1]

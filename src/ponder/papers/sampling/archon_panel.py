@@ -105,7 +105,7 @@ class Panel:
             right = _number(ask.answers[0]) == chain.solve(ask.question)[-1]
             return "[Correct]" if rng.random() < (self._right if right else self._wrong) else "[Incorrect]"
         if ask.who == "tester":
-            return "\n".join(f"[{i}] {test}" for i, test in enumerate(tests(ask.question), 1))
+            return "\n".join(f"[{i}] {test}" for i, test in enumerate(partial_checks(ask.question), 1))
         if ask.who == "test judge":
             value = _number(ask.answers[0])
             return "\n".join(f"[{i}] {'pass' if passes(s, value) else 'fail'}" for i, s in enumerate(ask.statements, 1))
@@ -119,7 +119,7 @@ class Panel:
         return np.array([next(known).values[-1] if text else 0.0 for text in ask.answers])
 
 
-def tests(question: str) -> list[str]:
+def partial_checks(question: str) -> list[str]:
     """Two checks of a chain's result: its parity, worked out modulo 2, and what its last operation says of it."""
     canonical = chain.canonical(question)
     parity = int(canonical[2]) % 2
@@ -132,7 +132,7 @@ def tests(question: str) -> list[str]:
 
 
 def passes(statement: str, value: int | None) -> bool:
-    """Whether a number satisfies a statement of `tests`; what is no number satisfies none."""
+    """Whether a number satisfies a statement of `partial_checks`; what is no number satisfies none."""
     if value is None:
         return False
     if statement in ("it is odd", "it is even"):

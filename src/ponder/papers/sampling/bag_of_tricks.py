@@ -123,11 +123,8 @@ def heat(at: Mapping[str, Mapping[float, Drawn]]) -> tuple[list[Check], list[Tab
     """How accuracy depends on temperature, for a single sample, the majority and an oracle."""
     rows, ranges, lifts, apart = [], {}, {}, {}
     for name, by_heat in at.items():
-        single, voted, oracle = (
-            {t: f(d) for t, d in by_heat.items()} for f in (lambda d: d.single, lambda d: d.voted(), lambda d: d.oracle)
-        )
-        for t in by_heat:
-            rows.append((name, t, *(str(bootstrap(grades[t])) for grades in (single, voted, oracle))))
+        single, voted, oracle = ({t: pick(d) for t, d in by_heat.items()} for pick in PICKS)
+        rows += [(name, t, *(str(bootstrap(grades[t])) for grades in (single, voted, oracle))) for t in by_heat]
         best, worst = (pick(voted, key=lambda t: voted[t].mean()) for pick in (max, min))
         ranges[name] = paired_bootstrap(voted[best], voted[worst])
         one, all_ = (max(grades, key=lambda t: grades[t].mean()) for grades in (single, oracle))

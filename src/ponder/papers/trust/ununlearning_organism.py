@@ -51,6 +51,7 @@ def trained(
     world: ConceptWorld, seed: int, steps: int, forget: NDArray[np.int64] | None = None, axioms: bool = False, d: int = 128
 ) -> TorchNet:
     """A net that has seen everything but what is to be forgotten: exact unlearning is never having learnt."""
+    need("torch", "torch").set_num_threads(1)  # the net is so small that a second thread costs more than it brings
     net = net_of(world, seed, d)
 
     def batch(step: int) -> Batch:
@@ -86,7 +87,7 @@ def unlearned(net: TorchNet, world: ConceptWorld, forget: NDArray[np.int64], see
 
     def batch(step: int) -> tuple[Batch, Batch]:
         rng = generator(seed, [method, step])
-        chosen = asked.where(np.isin(np.arange(len(asked)), rng.choice(len(asked), 48, replace=False)))
+        chosen = asked.where(np.isin(np.arange(len(asked)), rng.choice(len(asked), min(48, len(asked)) // 2 * 2, replace=False)))
         answers = rng.random(len(chosen)) < 0.5 if method == "relabel" else chosen.answers
         plain, defined = world.draw(ROWS, rng, forget)
         nothing = defined.where(np.zeros(ROWS, dtype=bool))
@@ -96,7 +97,7 @@ def unlearned(net: TorchNet, world: ConceptWorld, forget: NDArray[np.int64], see
         gone, kept = batches
         away = next_token(model, gone)
         removal = away if method == "relabel" else -away.clamp(max=3.0)
-        return removal + 5 * _divergence(torch, net, model, kept)
+        return removal + _divergence(torch, net, model, kept)
 
     train(copy, batch, loss, Plan(steps, matrix_rate=0.002, other_rate=4e-4, every=steps), quiet=True)
     return copy

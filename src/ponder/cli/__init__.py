@@ -20,6 +20,7 @@ class Commands(click.Group):
         "ask": "ask",
         "bench": "bench",
         "search": "search",
+        "tune": "tune",
         "study": "study",
         "worth": "worth",
         "pull": "pull",

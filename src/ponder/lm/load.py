@@ -89,10 +89,12 @@ def _maker(name: str, price: Price | None) -> Callable[[], LM]:
 
 
 def _embedded(path: Path | None, price: Price | None) -> LM:
-    from ponder.lm.embedded import Embedded
+    from ponder.lm.embedded import Embedded, Scheduling
+    from ponder.lm.tuned import kept
     from ponder.pull import fetch
 
-    return Embedded(path or fetch(DEFAULT), name=f"embedded:{DEFAULT if path is None else path.name}", price=price)
+    name = f"embedded:{DEFAULT if path is None else path.name}"
+    return Embedded(path or fetch(DEFAULT), name=name, price=price, scheduling=Scheduling(**kept(name, Scheduling)))
 
 
 def _http(url: str, model: str, price: Price | None) -> LM:

@@ -59,11 +59,12 @@ class Budgeted:
     tokens: Mapping[tuple[str, int], float]
 
     def stability(self, budget: int) -> float:
-        """Kendall's tau of the methods' accuracies between seeds, mean over pairs of seeds."""
+        """Kendall's tau of the methods' accuracies between seeds, mean over pairs of seeds; NaN where all methods are alike."""
         kendall = need("scipy.stats", "bench").kendalltau
         means = [self.correct[m, budget].mean(axis=1) for m in METHODS if (m, budget) in self.correct]
         taus = [kendall(a, b).statistic for a, b in itertools.combinations(np.array(means).T, 2)]
-        return float(np.nanmean(taus))
+        told = [float(tau) for tau in taus if not np.isnan(tau)]
+        return float(np.mean(told)) if told else float("nan")
 
 
 def budgeted(limit: int, budgets: Sequence[int], seeds: Sequence[int]) -> Budgeted:

@@ -183,7 +183,8 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """
     began = time.perf_counter()
     seeds = range(seed, seed + (1 if quick else 3))
-    results: Results = {case: [] for case in (*QUICK, *(() if quick else ONCE))}
+    cases = sorted((*QUICK, *(() if quick else ONCE)), key=lambda case: case.certifier != SMOOTHING)
+    results: Results = {case: [] for case in cases}
     seen: list[tuple[str, float]] = []
     for s in seeds:
         data = digits(s)
@@ -288,10 +289,12 @@ def load_figure(results: Mapping[Case, Sequence[Availability]], out: Path) -> Pa
     for i, (triggered, label) in enumerate(((False, "clean inputs"), (True, "inputs with the trigger"))):
         values = [mean_of(found, "load", triggered) for found in results.values()]
         axes.barh(np.arange(len(names)) + (i - 0.5) * 0.38, values, 0.36, color=COLOURS[i], label=label)
-    axes.set_yticks(range(len(names)), names)
+    figure.set_size_inches(7.5, 1.6 + 0.3 * len(names))
+    axes.set_yticks(range(len(names)), names, fontsize=9)
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.set_xlabel("share handed to the fallback")
-    axes.legend(frameon=False, loc="lower right")
-    finish(axes, "A trigger decides when a certified classifier abstains")
+    axes.margins(y=0.02)
+    figure.legend(frameon=False, loc="outside lower center", ncols=2)
+    finish(axes, "A trigger decides who abstains")
     return save(figure, out / "abstention")[1]

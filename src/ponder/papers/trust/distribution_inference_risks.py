@@ -52,7 +52,7 @@ NOTES = (
 UNTESTED = "the paper's own tables, and its faces, X-rays and citation graph."
 WORLDS = (0.2, 0.5)
 BLACK_BOX = {"loss test": LossTest(), "threshold test": ThresholdTest(), "per-point threshold": PerPointThreshold(), "KL": KLAttack()}
-META, RAW = "meta-classifier", "logistic regression on raw weights"
+META, RAW = "meta-classifier", "raw weights"
 RATIOS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 ZIPF = ((30, 1.0), (30, 0.4))
 TRIANGLES = (0.0, 0.9)
@@ -273,7 +273,7 @@ def attacks_figure(found: Reports, out: Path) -> Path:
             at = i + (j - (len(runs) - 1) / 2) * 0.18
             axes.errorbar(at, r.accuracy, [[r.accuracy - r.ci95[0]], [r.ci95[1] - r.accuracy]], fmt="o", color=COLOURS[i], capsize=3, ms=5)
     axes.axhline(0.5, color="#888888", ls="--", lw=1)
-    axes.set_xticks(range(len(found)), [name.replace(" on ", "\non ").replace(" threshold", "\nthreshold") for name in found])
+    axes.set_xticks(range(len(found)), [name.replace(" threshold", "\nthreshold") for name in found])
     axes.set_ylabel("accuracy of guessing the world (95% interval)")
     axes.set_ylim(0.3, 1.02)
     finish(axes, f"Adult: was the model trained on {WORLDS[0]:.0%} or {WORLDS[1]:.0%} women?")

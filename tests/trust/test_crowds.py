@@ -200,7 +200,8 @@ def test_a_stream_that_never_forgets_ends_near_the_batch():
     crowd = simulate_crowd(100, 2000, seed=1)
     online = stream(crowd, OnlineCrowd(range(3)), 20)
     batch = OneCoin().fit(crowd.labels)
-    agree = np.mean([online.answers[i] == c for i, c in enumerate(batch.best)])
+    answers = online.answers
+    agree = np.mean([answers[i] == c for i, c in enumerate(batch.best)])
     assert agree > 0.97
     assert len(online.items) == 2000
 

@@ -71,8 +71,8 @@ class OnlineCrowd:
         item, worker = _places(columns[0], self._items), _places(columns[1], self._workers, columns[3] if self.per_capability else None)
         label = _places(columns[2], self._class)
         k = len(self.classes)
-        self._scores = np.concatenate([self._scores, np.zeros((len(self._items) - len(self._scores), k))])
-        self._counts = np.concatenate([self._counts, np.tile(START, (len(self._workers) - len(self._counts), 1))])
+        self._scores = _room(self._scores, len(self._items), np.zeros(k))
+        self._counts = _room(self._counts, len(self._workers), np.array(START))
         here, local = np.unique(item, return_inverse=True)
         who, local_worker = np.unique(worker, return_inverse=True)
         answered = np.bincount(local_worker)
@@ -96,7 +96,8 @@ class OnlineCrowd:
     @property
     def posterior(self) -> Floats:
         """Probability of each class of each item seen so far, in order of first appearance, shape (items, classes)."""
-        return normalised(self._scores)[0] if len(self._scores) else self._scores
+        scores = self._scores[: len(self._items)]
+        return normalised(scores)[0] if len(scores) else scores
 
     @property
     def items(self) -> list[Any]:
@@ -106,16 +107,17 @@ class OnlineCrowd:
     @property
     def answers(self) -> dict[Any, Any]:
         """Item -> its most probable class."""
-        return {i: self.classes[int(c)] for i, c in zip(self._items, np.argmax(self._scores, axis=1), strict=True)}
+        return {i: self.classes[int(c)] for i, c in zip(self._items, np.argmax(self._scores[: len(self._items)], axis=1), strict=True)}
 
     @property
     def skills(self) -> dict[Any, float]:
         """Worker, or (worker, capability) -> the mean of its skill."""
-        return dict(zip(self._workers, (self._counts[:, 0] / self._counts.sum(axis=1)).tolist(), strict=True))
+        counts = self._counts[: len(self._workers)]
+        return dict(zip(self._workers, (counts[:, 0] / counts.sum(axis=1)).tolist(), strict=True))
 
     def next_item(self, enough: float = 0.95) -> Any | None:
         """The item whose best class is least probable, to be asked about next; None if all have `enough`."""
-        if not len(self._scores):
+        if not self._items:
             return None
         top = self.posterior.max(axis=1)
         at = int(np.argmin(top))
@@ -123,7 +125,15 @@ class OnlineCrowd:
 
     def next_worker(self) -> Any | None:
         """The worker of largest expected skill, or (worker, capability); None before the first answer."""
-        return max(self.skills, key=lambda w: self.skills[w]) if self._workers else None
+        skills = self.skills
+        return max(skills, key=lambda w: skills[w]) if skills else None
+
+
+def _room(table: Floats, rows: int, fill: Floats) -> Floats:
+    """The table with room for so many rows; it doubles, so that a long stream does not copy it for every chunk."""
+    if rows <= len(table):
+        return table
+    return np.concatenate([table, np.tile(fill, (max(rows, 2 * len(table)) - len(table), 1))])
 
 
 def _places(values: NDArray[Any], known: dict[Any, int], group: NDArray[Any] | None = None) -> Ints:

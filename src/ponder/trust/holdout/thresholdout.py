@@ -34,7 +34,8 @@ class Estimate:
         value: the estimate of its mean score on fresh questions; report this one.
         source: "train" if the two halves agree (the value is the training half's mean), "holdout" if they do not.
         remaining: how many more disagreements the budget pays for.
-        tolerance: the value is within this distance of the holdout half's own mean with probability at least .95.
+        tolerance: the value is within this distance of the holdout half's own mean with probability at least .95, if the threshold was
+            drawn just now; a high draw stays until the holdout speaks again.
     """
 
     value: float

@@ -110,7 +110,7 @@ def test_dropouts_leave_the_other_values_exact(kind: str, mechanism: str):
     measured = drop_out(true, mechanism, rng, kind)  # type: ignore[arg-type]
     assert np.all((measured == true) | (measured == 0))
     shares = [np.mean(column[z != 0] == 0) for column, z in zip(measured.T, true.T, strict=True)]  # counts have zeros of their own
-    assert all(0.02 < share < 0.9 for share in shares)
+    assert 0.15 < max(shares) < 0.9
     if kind == "poisson":
         assert np.array_equal(true, np.round(true))
 

@@ -45,7 +45,7 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     runs = [organism(SMALL, 3, 64, 500, seed + i) for i in range(1 if quick else 3)]
     worlds = [("16 composites", SMALL, r) for r in runs]
     if not quick:
-        worlds.append(("40 composites", LARGE, organism(LARGE, 5, 128, 1200, seed)))
+        worlds.append(("40 composites", LARGE, organism(LARGE, 5, 128, 1000, seed)))
     gone = forgotten(LARGE, 5, seed)
     filter_checks, filter_table = filters(LARGE, gone, seed)
     checks = [c for name, _, effects in worlds for c in effect_checks(name, effects)]

@@ -13,7 +13,7 @@ import numpy as np
 from ponder.core.errors import need
 from ponder.core.seeds import generator
 from ponder.prob.markov_jump import JumpPrior, RateNetwork
-from ponder.prob.markov_jump.network import MANY, accuracy, neighbours
+from ponder.prob.markov_jump.network import FEATURES, MANY, accuracy, pair_features
 from ponder.prob.markov_jump.prior import JumpTasks
 from ponder.train.recipes import Made
 from ponder.train.schedules import cosine
@@ -32,17 +32,17 @@ class JumpRun:
         prior: where chains come from.
         paths, points: the fewest and the most of a batch, drawn evenly in the logarithm.
         steps: updates.
-        hidden, queries, width: size of a path's vector, of the pooling and of the heads.
+        hidden, queries, width: size of what is kept of a pair in one path, of the pooling and of what is kept in all.
         load: paths of a batch, over all of its chains.
     """
 
     prior: JumpPrior = field(default_factory=JumpPrior)
     paths: tuple[int, int] = (1, 100)
     points: tuple[int, int] = (20, 50)
-    steps: int = 3000
-    hidden: int = 64
-    queries: int = 8
-    width: int = 128
+    steps: int = 1500
+    hidden: int = 32
+    queries: int = 4
+    width: int = 64
     load: int = 800
 
 
@@ -52,28 +52,32 @@ class TorchRates(torch.nn.Module):
     def __init__(self, spec: JumpRun, seed: int) -> None:
         super().__init__()
         torch.manual_seed(seed)
-        nn, size = torch.nn, spec.prior.padded or spec.prior.most
-        self.size = size
-        self.path = nn.Linear(3 * (size + 1) ** 3, spec.hidden)
+        nn = torch.nn
+        self.size = spec.prior.padded or spec.prior.most
+        self.embed = nn.Linear(FEATURES, spec.hidden)
         self.queries = nn.Parameter(torch.randn(spec.queries, spec.hidden))
-        self.key, self.value = (nn.Linear(spec.hidden, spec.hidden, bias=False) for _ in range(2))
-        pooled = spec.queries * spec.hidden + size
-        self.layers = nn.ModuleList([nn.Linear(a, spec.width) for _ in range(2) for a in (pooled, spec.width)])
-        self.rates, self.initial = nn.Linear(spec.width, 2 * size * size), nn.Linear(spec.width, size)
+        self.key, self.value = (nn.Linear(spec.hidden, spec.hidden) for _ in range(2))
+        pooled = spec.queries * spec.hidden + FEATURES + 2
+        self.layers = nn.ModuleList([nn.Linear(pooled, spec.width), nn.Linear(spec.width + spec.width // 4, spec.width)])
+        self.left, self.right = (nn.Linear(spec.width, spec.width // 4) for _ in range(2))
+        self.rates, self.initial = nn.Linear(spec.width, 2), nn.Linear(spec.width, 1)
 
     def forward(self, times: np.ndarray, states: np.ndarray, n_states: Any) -> tuple[Any, Any, Any]:
         """Log-means and log-deviations of rates in units of the longest path, (tasks, s, s) each, and logits of the first state."""
         tasks, paths, points = states.shape
-        lengths = np.full(tasks * paths, points)
-        sums = neighbours(times.reshape(-1, points), states.reshape(-1, points), lengths, self.size).astype(np.float32)
-        path = torch.selu(self.path(torch.from_numpy(sums))).reshape(tasks, paths, -1)
-        shares = torch.softmax(self.queries @ self.key(path).transpose(1, 2) / path.shape[2] ** 0.5, dim=2)
-        pooled = (shares @ self.value(path)).flatten(1)
-        kinds = torch.nn.functional.one_hot(n_states - 2, self.size - 1).float()
-        read = torch.cat([pooled, torch.full((tasks, 1), paths / MANY), kinds], dim=1)
-        selu, (a, b, c, d) = torch.selu, self.layers
-        mean, deviation = self.rates(selu(b(selu(a(read))))).reshape(tasks, 2, self.size, self.size).unbind(1)
-        return 6 * torch.tanh(mean / 6), 6 * torch.tanh(deviation / 6), self.initial(selu(d(selu(c(read)))))
+        s, selu, lengths = self.size, torch.selu, np.full(tasks * paths, points)
+        read = pair_features(times.reshape(-1, points), states.reshape(-1, points), lengths, s)
+        read = torch.from_numpy(read.astype(np.float32)).reshape(tasks, paths, s, s, FEATURES)
+        path = selu(self.embed(read / 10))
+        shares = torch.softmax(torch.einsum("tpijh,qh->tijqp", self.key(path), self.queries) / path.shape[-1] ** 0.5, dim=-1)
+        pooled = torch.einsum("tijqp,tpijh->tijqh", shares, self.value(path)).flatten(3)
+        about = torch.stack([torch.full((tasks,), paths / MANY), n_states / 6], dim=1)[:, None, None].expand(tasks, s, s, 2)
+        pair = selu(self.layers[0](torch.cat([pooled, torch.log1p(read.sum(1)), about], dim=-1)))
+        real = (torch.arange(s) < n_states[:, None]).float()[:, :, None, None]
+        third = torch.einsum("tikh,tkjh->tijh", self.left(pair), self.right(pair) * real) / 6
+        pair = selu(self.layers[1](torch.cat([pair, third], dim=-1)))
+        mean, deviation = (6 * torch.tanh(self.rates(pair) / 6)).unbind(-1)
+        return mean, deviation, self.initial(pair)[..., 0].diagonal(dim1=1, dim2=2)
 
 
 def loss(net: TorchRates, tasks: JumpTasks) -> Any:
@@ -97,7 +101,7 @@ def batches(spec: JumpRun, seed: int) -> Callable[[int], JumpTasks]:
     def batch(step: int) -> JumpTasks:
         rng = np.random.default_rng((seed, step))
         paths, points = (int(np.exp(rng.uniform(np.log(low), np.log(high + 1)))) for low, high in (spec.paths, spec.points))
-        return spec.prior.tasks(int(np.clip(spec.load // paths, 16, 256)), paths, points, rng)
+        return spec.prior.tasks(int(np.clip(spec.load // paths, 16, 128)), paths, points, rng)
 
     return batch
 
@@ -108,7 +112,8 @@ def trained(spec: JumpRun, seed: int, folder: Path | None = None, quiet: bool = 
     plan = Plan(spec.steps, matrix_rate=0.02, other_rate=6e-3, schedule=cosine(100), every=min(spec.steps, 200))
     train(cast(Any, net), batches(spec, seed), cast(Any, loss), plan, checkpoint=folder, quiet=quiet)
     tensors = {name: t.detach().numpy().astype(np.float16).astype(np.float32) for name, t in net.state_dict().items()}
-    facts = {"most_paths": spec.paths[1], "points": list(spec.points), "largest_rate": spec.prior.t_end, "run_steps": spec.steps}
+    facts = {"most_paths": spec.paths[1], "points": list(spec.points), "largest_rate": spec.prior.t_end}
+    facts |= {"most_states": spec.prior.padded or spec.prior.most, "run_steps": spec.steps}
     return RateNetwork(tensors, facts, "")
 
 

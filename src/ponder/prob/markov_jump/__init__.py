@@ -12,12 +12,14 @@ from ponder.prob.markov_jump.chain import (
     stationary,
     transition_matrix,
 )
+from ponder.prob.markov_jump.choosing import ChosenRates, infer_rates
 from ponder.prob.markov_jump.fitting import JumpFit, fit, log_likelihood
 from ponder.prob.markov_jump.network import RateEstimate, RateNetwork, shipped
 from ponder.prob.markov_jump.panel import Panel
 from ponder.prob.markov_jump.prior import JumpPrior, JumpTasks
 
 __all__ = [
+    "ChosenRates",
     "JumpFit",
     "JumpPrior",
     "JumpTasks",
@@ -29,6 +31,7 @@ __all__ = [
     "fit",
     "flashing_ratchet",
     "hellinger",
+    "infer_rates",
     "log_likelihood",
     "mean_first_passage",
     "ratchet_parameters",

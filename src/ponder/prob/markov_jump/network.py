@@ -1,9 +1,9 @@
 """A network that reads observations of a chain and answers with its rates: FIM-MJP (Berghaus et al. 2024, arXiv 2406.06419) in small.
 
-Each observation is read with its neighbours, the readings are summed along a path, attention with learned queries pools the paths, and
-two heads give the log-mean and the log-deviation of every rate and the distribution of the first state. Times count in units of the longest
-path, so rates scale with time exactly. The paper reads paths with an LSTM or a transformer; here neighbouring observations are enough,
-for it is they that show a chain's rates.
+Each path is read as what neighbouring observations say of every pair of states; attention with learned queries pools the paths; pairs of
+states tell each other what they know by way of third states; a head gives the log-mean and the log-deviation of every rate, another the
+first state. Unlike the paper's network (an LSTM or a transformer over each path, one vector for all rates), this one treats all states
+alike: their names cannot matter to it. Times count in units of the longest path, so rates scale with time exactly.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from ponder.prob.markov_jump.panel import Panel
 from ponder.prob.markov_jump.prior import JumpTasks
 
 SHIPPED = Path(__file__).parent / "weights" / "jump-rates.safetensors"
-PACE, LONG, MANY = 20.0, 30.0, 100.0
-"""Scales of what is read: gaps are multiplied by the first, sums along a path divided by the second, the number of paths by the third."""
+PACE, MANY = 20.0, 100.0
+"""What gaps, as shares of the longest path, are multiplied by, and what the number of paths is divided by, before they are read."""
+FEATURES = 32
+"""What is read of a pair of states in one path."""
 
 
 @dataclass(frozen=True)
@@ -77,24 +79,29 @@ class RateNetwork:
 
     @property
     def most_states(self) -> int:
-        return self.tensors["initial.bias"].shape[0]
+        return int(str(self.facts["most_states"]))
 
     def heads(self, times: np.ndarray, states: np.ndarray, lengths: np.ndarray, n_states: int) -> tuple[np.ndarray, ...]:
-        """Log-mean and log-deviation of the rates in units of the longest path, shape (s, s) each, and logits of the first state, (s,).
+        """Log-mean and log-deviation of the rates in units of the longest path, shape (n, n) each, and logits of the first state, (n,).
 
         Args:
             times: since the first observation, in units of the longest path, shape (paths, m).
             states: shape (paths, m).
             lengths: observations a path, shape (paths,).
         """
-        w, size = self.tensors, self.most_states
-        path = _selu(neighbours(times, states, lengths, size) @ w["path.weight"].T + w["path.bias"])
-        scores = w["queries"] @ (path @ w["key.weight"].T).T / np.sqrt(path.shape[1])
-        shares = np.exp(scores - scores.max(axis=1, keepdims=True))
-        pooled = (shares / shares.sum(axis=1, keepdims=True)) @ (path @ w["value.weight"].T)
-        read = np.concatenate([pooled.ravel(), [len(states) / MANY], np.eye(size - 1)[n_states - 2]])
-        mean, deviation = _perceptron(w, read, ("layers.0", "layers.1", "rates")).reshape(2, size, size)
-        return squashed(mean), squashed(deviation), _perceptron(w, read, ("layers.2", "layers.3", "initial"))
+        w = self.tensors
+        read = pair_features(times, states, lengths, n_states)
+        paths = _selu(_linear(w, "embed", read / 10))
+        scores = np.einsum("pijh,qh->ijqp", _linear(w, "key", paths), w["queries"]) / np.sqrt(paths.shape[-1])
+        shares = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        pooled = np.einsum("ijqp,pijh->ijqh", shares / shares.sum(axis=-1, keepdims=True), _linear(w, "value", paths))
+        about = np.broadcast_to([len(states) / MANY, n_states / 6], (n_states, n_states, 2))
+        seen = np.concatenate([pooled.reshape(n_states, n_states, -1), np.log1p(read.sum(axis=0)), about], axis=-1)
+        pair = _selu(_linear(w, "layers.0", seen))
+        third = np.einsum("ikh,kjh->ijh", _linear(w, "left", pair), _linear(w, "right", pair)) / 6
+        pair = _selu(_linear(w, "layers.1", np.concatenate([pair, third], axis=-1)))
+        mean, deviation = np.moveaxis(squashed(_linear(w, "rates", pair)), -1, 0)
+        return mean, deviation, np.diagonal(_linear(w, "initial", pair)[..., 0])
 
     def infer(self, panel: Panel) -> RateEstimate:
         """Rates of a chain from its observations.
@@ -115,8 +122,8 @@ class RateNetwork:
         means, precisions = [], []
         for rows in (slice(k, None, parts) for k in range(parts)):
             mean, deviation, _ = self.heads(times[rows] / longest, states[rows], lengths[rows], n)
-            means.append(np.exp(mean[:n, :n]) / longest)
-            precisions.append((np.exp(deviation[:n, :n]) / longest) ** -2)
+            means.append(np.exp(mean) / longest)
+            precisions.append((np.exp(deviation) / longest) ** -2)
         total = np.sum(precisions, axis=0)
         rates = np.sum(np.multiply(means, precisions), axis=0) / total
         np.fill_diagonal(rates, 0)
@@ -124,14 +131,18 @@ class RateNetwork:
         shown = np.bincount(panel.states[np.arange(panel.states.shape[1]) < panel.lengths[:, None]], minlength=n) > 0
         sd = np.where(np.eye(n, dtype=bool), 0.0, total**-0.5)
         begun = min(len(panel.states), most)  # the first pieces come first
-        logits = self.heads(times[:begun] / longest, states[:begun], lengths[:begun], n)[2][:n]
+        logits = self.heads(times[:begun] / longest, states[:begun], lengths[:begun], n)[2]
         initial = np.exp(logits - logits.max())
-        return RateEstimate(rates, sd, initial / initial.sum(), shown, self._in_domain(rates * longest, lengths))
+        return RateEstimate(rates, sd, initial / initial.sum(), shown, self._in_domain(rates, panel, longest, lengths))
 
-    def _in_domain(self, scaled: np.ndarray, lengths: np.ndarray) -> bool:
-        """No rate above those of the prior, and no fewer observations a path than it was trained on."""
+    def _in_domain(self, rates: np.ndarray, panel: Panel, longest: float, lengths: np.ndarray) -> bool:
+        """No rate above those of the prior, neither found nor seen in ten jumps or more, and no fewer observations a path than there."""
         fewest, _ = self.facts["points"]  # pyright: ignore[reportGeneralTypeIssues]
-        return bool(scaled.max() <= float(str(self.facts["largest_rate"])) and np.median(lengths) >= fewest)
+        counts = panel.counts()
+        jumps, time = counts.sum(axis=0) * ~np.eye(len(rates), dtype=bool), np.einsum("gij,g->i", counts, panel.gaps)
+        often = jumps >= 10
+        fastest = max(float(rates.max()), float(np.max((jumps / np.maximum(time, 1e-300)[:, None])[often], initial=0.0)))
+        return bool(fastest * longest <= float(str(self.facts["largest_rate"])) and np.median(lengths) >= fewest)
 
 
 @dataclass(frozen=True)
@@ -178,28 +189,57 @@ def _pieces(panel: Panel, longest: int) -> tuple[np.ndarray, np.ndarray, np.ndar
     return t, s, m
 
 
-def neighbours(times: np.ndarray, states: np.ndarray, lengths: np.ndarray, size: int) -> np.ndarray:
-    """How often each label stands between each two others along a path, and the sums of the gaps behind it and of their squares.
+def pair_features(times: np.ndarray, states: np.ndarray, lengths: np.ndarray, size: int) -> np.ndarray:
+    """What each path says of every ordered pair of states (i, j), nothing below 0.
+
+    Of i then j, and of j then i: how often they are neighbours, the sums of the gaps between and of their squares, and how often they stand
+    in i j i, i j j, i i j and i i j j, by which a jump is told from a wrong label. Of i, and of j: the sums of the first four over all
+    partners, the first two with itself, whether it was first, and how often it was seen. Of the path: its length; and whether i is j.
 
     Args:
         times: since the first observation, in units of the longest path, shape (paths, m).
         states: shape (paths, m).
         lengths: observations a path, shape (paths,).
-        size: the most states; beyond an end of a path there is one label more.
+        size: the number of states.
 
     Returns:
-        Shape (paths, 3 (size + 1)^3).
+        Shape (paths, size, size, FEATURES).
     """
     paths, m = states.shape
     inside = np.arange(m) < lengths[:, None]
-    labels = np.where(inside, states, size)
-    end = np.full((paths, 1), size)
-    left, right = np.concatenate([end, labels[:, :-1]], axis=1), np.concatenate([labels[:, 1:], end], axis=1)
-    gaps = np.where(right < size, np.diff(times, axis=1, append=0.0), 0.0) * PACE
-    kinds = (size + 1) ** 3
-    place = (left * (size + 1) + labels) * (size + 1) + right + np.arange(paths)[:, None] * kinds
-    sums = [np.bincount(place[inside], weights, paths * kinds) for weights in (None, gaps[inside], gaps[inside] ** 2)]
-    return np.concatenate([s.reshape(paths, kinds) for s in sums], axis=1) / LONG
+    row = np.arange(paths)[:, None]
+    gaps = np.diff(times, axis=1) * PACE
+
+    def counted(first: np.ndarray, second: np.ndarray, where: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        place = (row * size + first) * size + second
+        weights = None if weights is None else weights[where]
+        return np.bincount(place[where], weights, paths * size * size).reshape(paths, size, size)
+
+    same = states[:, 1:] == states[:, :-1]
+    two, three, four = inside[:, 1:], inside[:, 2:], inside[:, 3:]
+    a, b, c = states[:, :-1], states[:, 1:], states[:, 2:]
+    pairs = [
+        counted(a, b, two),
+        counted(a, b, two, gaps),
+        counted(a, b, two, gaps**2),
+        counted(a[:, :-1], b[:, :-1], three & (a[:, :-1] == c)),
+        counted(a[:, :-1], b[:, :-1], three & same[:, 1:]),
+        counted(a[:, :-1], c, three & same[:, :-1]),
+        counted(a[:, :-2], c[:, :-1], four & same[:, :-2] & same[:, 2:]),
+    ]
+    diagonal = [np.diagonal(q, axis1=1, axis2=2) for q in pairs[:2]]
+    seen = np.stack([(states == i) & inside for i in range(size)], axis=1).sum(axis=2)
+    alone = [*(q.sum(axis=2) for q in pairs[:4]), *diagonal, np.eye(size)[states[:, 0]], seen]
+    whole = (paths, size, size)
+    features = [
+        *pairs,
+        *(q.swapaxes(1, 2) for q in pairs),
+        *(np.broadcast_to(x[:, :, None], whole) for x in alone),
+        *(np.broadcast_to(x[:, None, :], whole) for x in alone),
+        np.broadcast_to(lengths[:, None, None], whole),
+        np.broadcast_to(np.eye(size), whole),
+    ]
+    return np.stack(features, axis=-1)
 
 
 def squashed(x: np.ndarray) -> np.ndarray:
@@ -213,11 +253,8 @@ def shipped() -> RateNetwork:
     return RateNetwork.load()
 
 
-def _perceptron(w: Mapping[str, np.ndarray], x: np.ndarray, layers: tuple[str, ...]) -> np.ndarray:
-    """Linear layers with SELUs between (Klambauer et al. 2017)."""
-    for i, name in enumerate(layers):
-        x = w[f"{name}.weight"] @ (_selu(x) if i else x) + w[f"{name}.bias"]
-    return x
+def _linear(w: Mapping[str, np.ndarray], name: str, x: np.ndarray) -> np.ndarray:
+    return x @ w[f"{name}.weight"].T + w[f"{name}.bias"]
 
 
 def _selu(x: np.ndarray) -> np.ndarray:

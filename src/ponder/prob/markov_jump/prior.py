@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -43,6 +43,10 @@ class JumpTasks:
     def links(self) -> np.ndarray:
         """Which jumps are possible, shape (tasks, s, s)."""
         return (self.rates > 0) & ~np.eye(self.rates.shape[1], dtype=bool)
+
+    def beside(self, other: JumpTasks) -> JumpTasks:
+        """These tasks and others of the same shape."""
+        return JumpTasks(*(np.concatenate([getattr(t, f.name) for t in (self, other)]) for f in fields(self)))
 
     def panel(self, task: int) -> Panel:
         """The observations of one chain."""
@@ -98,18 +102,19 @@ class JumpPrior:
         rates[:, np.arange(size), np.arange(size)] = -rates.sum(axis=2)
         return rates, n_states
 
-    def tasks(self, n: int, paths: int, points: int, rng: np.random.Generator) -> JumpTasks:
+    def tasks(self, n: int, paths: int, points: int, rng: np.random.Generator, regular: bool | None = None) -> JumpTasks:
         """n chains, each seen on `paths` paths at `points` times: at the same even steps, or at times that differ from path to path.
 
         A chain that is looked at in steps is drawn in steps, by its exact transition matrix.
 
         Args:
             points: between 2 and `FINE`.
+            regular: whether at even steps; by default a coin says it for all n.
         """
         if not 2 <= points <= FINE or paths < 1 or n < 1:
             raise InputError(f"a task has at least 1 path of 2 to {FINE} points, not {paths} of {points}")
         rates, n_states = self.chains(n, rng)
-        regular = bool(rng.random() < 0.5)
+        regular = bool(rng.random() < 0.5) if regular is None else regular
         steps = points if regular else FINE
         grid = np.linspace(0, self.t_end, steps)
         move = np.clip(need("scipy.linalg", "prob").expm(rates * grid[1]), 0, None)

@@ -213,6 +213,6 @@ def selection_figure(n: int, curves: dict[tuple[str, bool], Curves], out: Path) 
     axes.axhline(0.5, color="#888888", lw=1)
     axes.set_xlabel("features in the classifier, k")
     axes.set_ylabel("accuracy")
-    axes.legend(frameon=False, fontsize=9)
+    axes.legend(frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
     finish(axes, f"Features chosen on random labels, {n} rows and {n} features")
     return save(figure, out / "reusable-holdout")[1]

@@ -175,9 +175,9 @@ def effect_figure(effects: dict[str, Effect], out: Path) -> Path:
     for i, (label, field) in enumerate(series):
         axes.bar(places + 0.2 * (i - 1.5), [getattr(e, field) for e in effects.values()], 0.18, color=COLOURS[i], label=label)
     axes.axhline(0.5, color="#888888", lw=1, ls="--")
-    axes.set_xticks(places, list(effects))
-    axes.set_ylim(0.3, 1.02)
+    axes.set_xticks(places, [name.replace(" ", "\n") for name in effects])
+    axes.set_ylim(0, 1.05)
     axes.set_ylabel("balanced accuracy")
-    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1.0))
+    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
     finish(axes, "What unlearning removes, and what a definition in the prompt gives back")
     return save(figure, out / "ununlearning")[1]

@@ -1,5 +1,7 @@
 """The reusable holdout: exact limits of the mechanism, its ledger, and what it refuses."""
 
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -26,7 +28,7 @@ def test_without_noise_and_threshold_it_is_the_raw_holdout():
 
 
 def test_with_an_infinite_threshold_it_is_the_training_half():
-    holdout = Holdout(100, threshold=np.inf, noise=0.1, budget=1, seed=1)
+    holdout = Holdout(100, threshold=np.inf, budget=1, seed=1)
     for i in range(20):
         train = coins(0.5, 80, i)
         assert holdout.ask(train, ZEROS) == Estimate(train.mean(), "train", 1, np.inf)
@@ -64,6 +66,25 @@ def test_a_second_process_cannot_reset_the_budget_nor_the_noise(tmp_path):
     for wrong in ({"budget": 4}, {"size": 101}, {"threshold": 0.5}, {"noise": 0.0}, {"seed": 3}, {"preset": "science2015"}):
         with pytest.raises(InputError, match=f"opened with {next(iter(wrong))} .* cannot be taken back"):
             Holdout(**{"size": 100, "budget": 3, "ledger": path, **wrong})
+
+
+def test_a_budget_spent_in_another_process_is_spent(tmp_path):
+    code = (
+        "import sys, warnings; warnings.simplefilter('ignore'); import numpy as np; from ponder.trust.holdout import Holdout\n"
+        "h = Holdout(100, threshold=0.3, noise=0.0, budget=2, ledger=sys.argv[1])\n"
+        "print(h.ask(np.ones(100), np.zeros(100)).remaining)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "ledger")]
+    assert [subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() for _ in range(2)] == ["1", "0"]
+    with pytest.raises(BudgetExhausted):
+        Holdout(100, threshold=0.3, noise=0.0, budget=2, ledger=tmp_path / "ledger").ask(ONES, ZEROS)
+
+
+def test_settings_that_are_refused_leave_no_trace_in_the_ledger(tmp_path):
+    for wrong in ({"threshold": -1.0}, {"noise": np.inf}):
+        with pytest.raises(InputError, match="at least 0"):
+            Holdout(100, ledger=tmp_path / "ledger", **wrong)
+    assert Holdout(100, ledger=tmp_path / "ledger").threshold == pytest.approx(0.3)
 
 
 def test_a_ledger_belongs_to_its_rows_and_its_mechanism(tmp_path):

@@ -98,6 +98,8 @@ class Holdout:
             raise InputError(f"a holdout of {size} rows needs a name for each or none, not {len(rows)}")
         if budget < 1 or preset not in ("theorem", "science2015"):
             raise InputError(f"a budget of at least 1 and the preset 'theorem' or 'science2015' are needed, not {budget} and {preset!r}")
+        if not (threshold is None or threshold >= 0) or not (noise is None or 0 <= noise < math.inf):
+            raise InputError(f"threshold and noise must be numbers of at least 0, not {threshold} and {noise}")
         self.ledger = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
         clear = 3 * (high - low) / math.sqrt(size)
         usual = clear if threshold is None else threshold
@@ -113,11 +115,10 @@ class Holdout:
             "budget": budget,
             "seed": seed,
         }
-        kept = self.ledger.settle(given, {"threshold": usual, "noise": usual / 12, "seed": secrets.randbits(62)})
+        quiet = (usual if math.isfinite(usual) else clear) / 12
+        kept = self.ledger.settle(given, {"threshold": usual, "noise": quiet, "seed": secrets.randbits(62)})
         self.size, self.budget, self.preset, self.low, self.high = size, budget, preset, low, high
         self.threshold, self.noise, self._seed = float(kept["threshold"]), float(kept["noise"]), int(kept["seed"])
-        if not (self.threshold >= 0 and 0 <= self.noise < math.inf):
-            raise InputError(f"threshold and noise must be numbers of at least 0, not {self.threshold} and {self.noise}")
         if self.threshold < clear * 0.999 or self.noise > self.threshold / 2:
             warnings.warn(
                 f"threshold {self.threshold:.3g} with noise {self.noise:.3g} on {size} rows: questions without any overfitting will "

@@ -217,3 +217,12 @@ def test_costs_and_architectures_at_the_command_line(tmp_path: Path):
     said = CliRunner().invoke(main, ["methods", "cost", str(file)])
     assert "must leave one candidate" in said.stdout
     assert "at most 1 calls, 3 completions" in said.stdout
+
+
+def test_several_models_in_a_layer_at_the_command_line():
+    models = ["-m", "organism:chain", "-m", "organism:chain-small"]
+    asked = CliRunner().invoke(
+        main, ["ask", "What is 3 + 4 * 5?", *models, "--method", "sample(2) + sample(2, model='organism:chain-small') | vote()", "--json"]
+    )
+    data = json.loads(asked.stdout)
+    assert (data["value"], data["bill"]["calls"]) == ("35", 2)

@@ -19,7 +19,7 @@ from ponder.cli.options import (
     budget_option,
     console,
     json_option,
-    model_option,
+    models_option,
     price_option,
     print_json,
     progress_console,
@@ -47,7 +47,7 @@ from ponder.picture.terminal import tree
 @click.command()
 @click.argument("question")
 @click.option("--method", default=METHOD, show_default=True, help="A pipeline; `ponder methods` lists what can be in it.")
-@model_option
+@models_option
 @budget_option
 @sampling_options
 @step_options
@@ -70,7 +70,7 @@ from ponder.picture.terminal import tree
 def ask(
     question: str,
     method: str,
-    model: str,
+    models: tuple[str, ...],
     budget: str,
     seed: int,
     reads: str,
@@ -93,6 +93,7 @@ def ask(
     ponder ask "What is 12 * 7?" --example "What is 3 * 4? => 3 * 4 = 12" --example "What is 6 * 5? => 6 * 5 = 30"
     ponder ask "Is 91 a prime?" --method "sample(8) | vote() | abstain(0.6)" --reads boolean
     ponder ask "Tom has 3 boxes of 4." --method "particle_filter(8, likelihood)" --separator "\\n" --show --picture out/search.html
+    ponder ask "3 + 4 * 5?" -m organism:chain -m organism:chain-small --method "sample(4) + sample(4, model='organism:chain-small')"
     ponder ask "Why is the sky blue?" --model http://localhost:8000/v1#qwen3-8b --method "best_of_n(4, judge)" --reads text
 
     Ctrl-C ends the spending; the answer comes from what was drawn until then. Exit code 0: answered, 3: abstained.
@@ -100,7 +101,7 @@ def ask(
     pipeline = parse(method)
     if picture is not None and picture.suffix not in (".svg", ".html"):
         raise InputError(f"a picture is an .svg or an .html file, not {picture.name!r}")
-    for name in (model, *reward):
+    for name in (*models, *reward):
         check(name)
     limits, cost = Budget.parse(budget), read_price(price)
     shots = tuple(_example(text) for text in examples)
@@ -114,12 +115,13 @@ def ask(
     meter = Meter(limits, cost)
     trace = Trace(keep=show or picture is not None)
     with _watched(meter, trace, quiet=as_json):
-        engine = load(model, cost)
+        engines = {name: load(name, cost) for name in models}
+        engine = engines[models[0]]
         meter = meter if engine.price is None or cost else Meter(limits, engine.price)
         answer = ask_ponder(
             problem,
             method=pipeline,
-            model={model: engine},
+            model=engines,
             seed=seed,
             meter=meter,
             trace=trace,

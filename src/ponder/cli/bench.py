@@ -22,7 +22,7 @@ from ponder.cli.options import (
     budget_option,
     console,
     json_option,
-    model_option,
+    models_option,
     price_option,
     print_json,
     progress_console,
@@ -46,7 +46,7 @@ from ponder.tasks import load as load_task
 @click.option(
     "--method", "methods", multiple=True, default=("sample(16) | vote()",), show_default=True, help="A pipeline; may be repeated."
 )
-@model_option
+@models_option
 @click.option("--limit", type=click.IntRange(1), default=None, help="How many problems of each task; all by default.")
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Repetitions with different draws.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The first root seed, and the seed of which problems are drawn.")
@@ -67,7 +67,7 @@ from ponder.tasks import load as load_task
 @price_option
 @json_option
 def bench(
-    tasks: tuple[str, ...], methods: tuple[str, ...], model: str, limit: int | None, seeds: int, seed: int, budget: str,
+    tasks: tuple[str, ...], methods: tuple[str, ...], models: tuple[str, ...], limit: int | None, seeds: int, seed: int, budget: str,
     out: Path, holdout: Path | None, holdout_budget: int, plot: bool, price: str, as_json: bool, reward: tuple[str, ...],
     separator: str | None, max_steps: int, **sampling: Any,
 ) -> None:  # fmt: skip
@@ -84,13 +84,13 @@ def bench(
     130: interrupted.
     """
     pipelines = [parse(text) for text in methods]
-    for name in (model, *reward):
+    for name in (*models, *reward):
         check(name)
     style = sampling.pop("style")
     limits, cost = Budget.parse(budget), read_price(price)
     settings = Sampling(**sampling)
     loaded = [load_task(spec, limit=limit, seed=seed) for spec in tasks]
-    engines = {model: load(model, cost)}
+    engines = {name: load(name, cost) for name in models}
     program = Reasoner(read_separator(separator), max_steps)
     plan = Plan(loaded, pipelines, engines, range(seed, seed + seeds), settings, style, limits, as_rewards(reward, engines), program)
     store = RunStore(out)
@@ -109,7 +109,7 @@ def bench(
     if as_json:
         print_json(
             {
-                "model": plan.settings["models"][model],
+                "model": plan.settings["models"][models[0]],
                 "rows": [r.to_dict() for r in rows],
                 "guess": {t.name: t.guess for t in loaded},
                 "plots": [str(p) for p in plots],

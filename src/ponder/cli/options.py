@@ -20,14 +20,16 @@ from ponder.programs.reasoner import Reasoner
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-model_option = click.option(
+models_option = click.option(
     "--model",
     "-m",
-    default=DEFAULT,
+    "models",
+    multiple=True,
+    default=(DEFAULT,),
     show_default=True,
     envvar="PONDER_MODEL",
     show_envvar=True,
-    help="A model's name; `ponder models` lists the forms.",
+    help="A model's name; several for methods that name models, the first is asked by default. `ponder models` lists the forms.",
 )
 budget_option = click.option(
     "--budget",

@@ -20,6 +20,7 @@ from ponder.cli.options import (
     budget_option,
     console,
     json_option,
+    models_option,
     price_option,
     print_json,
     progress_console,
@@ -32,18 +33,16 @@ from ponder.core.budget import Budget
 from ponder.core.errors import InputError, MissingExtra
 from ponder.core.language import Sampling
 from ponder.front import as_rewards
-from ponder.lm.load import DEFAULT, check, load
+from ponder.lm.load import check, load
 from ponder.programs.reasoner import Reasoner
 from ponder.search.template import Space
 from ponder.tasks import load as load_task
-
-MODELS = "A model's name; several for pipelines that name models. The first is asked by default."
 
 
 @click.command()
 @click.argument("task")
 @click.option("--grid", required=True, help="A method with settings in braces: 'sample(16, temperature={0.6,1.0}) | {vote(),argmax()}'.")
-@click.option("--model", "-m", "models", multiple=True, default=(DEFAULT,), show_default=True, envvar="PONDER_MODEL", help=MODELS)
+@models_option
 @click.option("--limit", type=click.IntRange(2), default=None, help="How many problems of the task; all by default.")
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Repetitions with different draws.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The first root seed, and the seed of which problems are drawn.")
@@ -78,9 +77,9 @@ def study(
     cells = itertools.product(*(range(len(c.options)) for c in space.choices))
     made = Study({c.name: c.options for c in space.choices}, {cell: space.pipeline(cell) for cell in cells})
     style = sampling.pop("style")
-    cost, engines_of = read_price(price), dict.fromkeys(models)
+    cost = read_price(price)
     loaded = load_task(task, limit=limit, seed=seed)
-    engines = {name: load(name, cost) for name in engines_of}
+    engines = {name: load(name, cost) for name in models}
     program = Reasoner(read_separator(separator), max_steps)
     limits, settings = Budget.parse(budget), Sampling(**sampling)
     plan = Plan(

@@ -13,7 +13,8 @@ pytest.importorskip("torch")
 import torch
 
 from ponder.core.steps import sequential_match
-from ponder.papers.benchmarks.procbench_organism import _written, load_net, runs
+from ponder.papers.benchmarks.nets import load_net
+from ponder.papers.benchmarks.procbench_organism import _written, runs
 from ponder.tasks.procbench import label
 from ponder.tasks.procbench.compact import ALPHABET, COLUMNS, NUMBERS, draw, prompt, prompt_places, response, response_places
 from ponder.train.net import read, save

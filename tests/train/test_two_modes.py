@@ -12,7 +12,8 @@ pytest.importorskip("torch")
 
 import torch
 
-from ponder.papers.benchmarks.mind_your_step_organism import answered, judged, load_net, measured, summed, weights
+from ponder.papers.benchmarks.mind_your_step_organism import answered, judged, measured, summed
+from ponder.papers.benchmarks.nets import load_net, shipped
 from ponder.tasks import load
 from ponder.tasks.mind_your_step.grammar import pairs, random_grammar
 from ponder.tasks.mind_your_step.pairs import (
@@ -163,7 +164,7 @@ def test_the_recipe_writes_a_net_that_says_how_it_was_made(tmp_path: Path, monke
     assert metadata["command"] == "python -m ponder.train two-modes --out DIR --seed 3 --steps 2"
 
 
-@pytest.mark.parametrize("path", weights(), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", shipped("two-modes"), ids=lambda p: p.stem)
 def test_shipped_nets_reach_their_stated_accuracy(path: Path) -> None:
     """880 strings of 20 new grammars; strings of one grammar hang together, so 4 standard errors of 20 means of 44 are given."""
     facts = json.loads(read(path)[1]["facts"])

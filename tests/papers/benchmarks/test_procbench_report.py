@@ -8,8 +8,8 @@ import pytest
 
 import ponder.papers.benchmarks.procbench as paper
 from ponder.bench.steps import Graded
+from ponder.papers.benchmarks.nets import shipped
 from ponder.papers.benchmarks.procbench import exact_checks, fails, organism_checks, rank_correlation
-from ponder.papers.benchmarks.procbench_organism import weights
 
 
 def test_exact_checks_hold() -> None:
@@ -52,5 +52,5 @@ paper_measured = paper.measured
 
 
 def test_shipped_nets_are_small() -> None:
-    assert weights()
-    assert all(path.stat().st_size < 4_000_000 for path in weights())
+    assert shipped("procedures")
+    assert all(path.stat().st_size < 4_000_000 for path in shipped("procedures"))

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import safe_open
 
 from ponder.bench.conditions import Outcomes, PairedReport, paired
 from ponder.bench.stats import wilson
 from ponder.core.problem import Problem
 from ponder.core.seeds import generator
-from ponder.organisms.card import Card, Config, read_tensors
 from ponder.organisms.net import Net
+from ponder.papers.benchmarks.nets import load_net, shipped
 from ponder.papers.report import Check, Table
 from ponder.tasks import Task
 from ponder.tasks import load as load_task
@@ -30,19 +27,6 @@ SUMS = 1000
 Ints = NDArray[np.int64]
 _ASK, _THINK, _YES, _NO = (IDS[c] for c in (ASK, THINK, YES, NO))
 _DIGITS = [IDS[c] for c in "0123456789"]
-
-
-def weights() -> list[Path]:
-    """The shipped nets: one recipe, different seeds."""
-    return sorted((Path(__file__).parent / "weights").glob("two-modes-*.safetensors"))
-
-
-def load_net(path: Path) -> Net:
-    """A net of `ponder.train.two_modes`. It is no engine, because its tokens are pairs of letters."""
-    with safe_open(str(path), framework="numpy") as file:
-        config = Config(**json.loads(file.metadata()["config"]))
-    card = Card(path, config)
-    return Net(card, read_tensors(card))
 
 
 def answered(net: Net, start: Sequence[int], prompts: Sequence[Sequence[int]], most: int, answers: Sequence[int]) -> list[list[int]]:
@@ -144,7 +128,7 @@ def organism_part(quick: bool, seed: int) -> tuple[list[Check], list[Table]]:
         seed: of grammars and sums.
     """
     task = load_task(f"{KIND}:grammars={10 if quick else 100}", seed=seed)
-    nets = weights()[:1] if quick else weights()
+    nets = shipped("two-modes")[: 1 if quick else None]
     found = {path.stem: measured(load_net(path), task, seed) for path in nets}
     return [check for name, modes in found.items() for check in checks_of(name, modes)], [table_of(found, task)]
 

@@ -28,7 +28,8 @@ from ponder.core.seeds import derive
 from ponder.core.steps import Steps
 from ponder.lm.load import DEFAULT
 from ponder.lm.load import load as load_model
-from ponder.papers.benchmarks.procbench_organism import load_net, measured, weights
+from ponder.papers.benchmarks.nets import load_net, shipped
+from ponder.papers.benchmarks.procbench_organism import measured
 from ponder.papers.real_model import kept_calls
 from ponder.papers.report import Check, Report, Table
 from ponder.programs.prompts import write_prompt
@@ -83,7 +84,7 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
             rerun replays.
     """
     began = time.perf_counter()
-    nets = weights()[:1] if quick else weights()
+    nets = shipped("procedures")[: 1 if quick else None]
     graded = [g for i, path in enumerate(nets) for g in measured(load_net(path), 3 if quick else 20, seed + i)]
     checks = [*exact_checks(1 if quick else 10, seed), *organism_checks(graded)]
     tables = [summary_table(f"organism, {len(nets)} of one recipe, by length", by_class(graded, seed), "length")]

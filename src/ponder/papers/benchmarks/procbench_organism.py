@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import safe_open
 
 from ponder.bench.steps import Graded, grade
 from ponder.core.seeds import generator
 from ponder.core.steps import Steps
-from ponder.organisms.card import Card, Config, read_tensors
 from ponder.organisms.net import Net
 from ponder.tasks.procbench import label
 from ponder.tasks.procbench.base import LONGEST, SHORTEST, Procedure, name
@@ -27,19 +23,6 @@ RAMBLING = 2 * COLUMNS
 _IDS = {c: i for i, c in enumerate(ALPHABET)}
 _END, _NEXT = _IDS["\n"], _IDS[";"]
 Ints = NDArray[np.int64]
-
-
-def weights() -> list[Path]:
-    """The shipped nets: one recipe, different seeds."""
-    return sorted((Path(__file__).parent / "weights").glob("procedures-*.safetensors"))
-
-
-def load_net(path: Path) -> Net:
-    """A net of `ponder.train.procedures`. It is no engine, because its characters stand on a page and not in a row."""
-    with safe_open(str(path), framework="numpy") as file:
-        config = Config(**json.loads(file.metadata()["config"]))
-    card = Card(path, config)
-    return Net(card, read_tensors(card))
 
 
 def measured(net: Net, per_length: int, seed: int, lengths: Sequence[int] = range(SHORTEST, LONGEST + 1)) -> list[Graded]:

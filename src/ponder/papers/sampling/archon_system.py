@@ -33,6 +33,8 @@ from ponder.tasks import load as load_task
 Floats = NDArray[np.float64]
 TASK = "chain:low=8,high=8"
 POOL = ("chain-large", "chain-revise", "chain", "chain-small")
+SIZES = {True: (24, 24, 40), False: (48, 48, 200)}
+"""Questions that the search sees, that its best are scored on again, and that are held out; in the quick form and in full."""
 RESCORED = 10
 """How many of the best architectures are scored again on other questions."""
 
@@ -100,7 +102,7 @@ class Trained:
 def trained(quick: bool, seed: int) -> Trained:
     """Try every architecture on the search's questions, the best again on others, and the winner with its rivals on held-out ones."""
     space = Space(template(quick))
-    sizes, seeds = ((24, 24, 40), (0,)) if quick else ((64, 64, 200), (0, 1, 2))
+    sizes, seeds = SIZES[quick], (0,) if quick else (0, 1)
     models: dict[str, LM] = {name: load(f"organism:{name}") for name in POOL}
     models["panel"] = Panel()
     task = load_task(TASK, limit=sum(sizes), seed=seed)
@@ -185,7 +187,7 @@ class Race:
         return (self.size + 1) / (self.good + 1)
 
 
-def race(space: Space, table: Floats, restarts: Mapping[str, int], seed: int, most: int = 80) -> Race:
+def race(space: Space, table: Floats, restarts: Mapping[str, int], seed: int, most: int = 60) -> Race:
     """Restart each optimiser on the recorded table.
 
     Args:

@@ -50,18 +50,18 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Measure the knobs on trained organisms.
 
     Args:
-        quick: 60 problems of 8 samples at three temperatures and two nuclei, and one budget; else 150 of 16 at six temperatures and three
+        quick: 60 problems of 8 samples at three temperatures and two nuclei, and one budget; else 200 of 16 at six temperatures and five
             nuclei, budgets of 512, 2,048 and 8,192 tokens, and the default model over prompts and temperatures where it is here.
         seed: of problems and draws.
         out: a folder for the figures.
     """
     began = time.perf_counter()
-    limit, n = (60, 8) if quick else (150, 16)
+    limit, n = (60, 8) if quick else (200, 16)
     temperatures = (1.0, 0.4, 0.7) if quick else (1.0, 0.2, 0.4, 0.6, 0.8, 1.2)
     at = {name: {t: drawn(name, limit, n, t, 1.0, seed) for t in sorted(temperatures)} for name in POLICIES}
     checks, tables = heat(at)
     more, judged = verifiers(at["chain"][1.0], at["countdown"][1.0], seed)
-    table = grid(limit, n, temperatures, (1.0, 0.7) if quick else (1.0, 0.8, 0.6), seed)
+    table = grid(limit, n, temperatures, (1.0, 0.7) if quick else (1.0, 0.9, 0.8, 0.7, 0.6), seed)
     added = table.additivity(seed=seed)
     stable, equal = check_and_table(budgeted(*((12, (2048,)) if quick else (24, (512, 2048, 8192))), seeds=(seed, seed + 1, seed + 2)))
     real = () if quick or not is_here() else (prompts_table(seed),)

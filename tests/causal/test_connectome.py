@@ -17,7 +17,8 @@ from ponder.causal.connectome import (
     dynamic_connectome,
     factor_match_score,
 )
-from ponder.causal.connectome.blocks import Graph, _moved
+from ponder.causal.connectome.blocks import _moved
+from ponder.causal.connectome.description import Graph
 from ponder.causal.connectome.factorisation import CPResult
 from ponder.causal.connectome.motifs import overlapping
 from ponder.core.errors import InputError

@@ -39,7 +39,11 @@ METHODS: Mapping[str, Callable[[int], Pipeline]] = {
     "MCTS": lambda n: tree_search(n, branching=4, select="argmax"),
     "tree of thoughts (DFS)": lambda n: tree_of_thoughts(4, paths=n),
 }
+TREES = ("MCTS", "tree of thoughts (DFS)")
 PILOT, MOST = 6, 400
+"""Questions that sizes are fitted on, and the largest size."""
+EXHAUSTED = 64
+"""The largest size of trees: by then those of these chains are searched to the end and spend no more."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def budgeted(limit: int, budgets: Sequence[int], seeds: Sequence[int]) -> Budget
 
         for budget in budgets:
             try:
-                sizes[name, budget] = affordable(cost, budget, MOST)
+                sizes[name, budget] = affordable(cost, budget, EXHAUSTED if name in TREES else MOST)
             except InputError:
                 sizes[name, budget] = 0
     methods = {(m, b): METHODS[m](n) for (m, b), n in sizes.items() if n}

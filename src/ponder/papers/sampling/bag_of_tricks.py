@@ -63,7 +63,7 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     more, judged = verifiers(at["chain"][1.0], at["countdown"][1.0], seed)
     table = grid(limit, n, temperatures, (1.0, 0.7) if quick else (1.0, 0.9, 0.8, 0.7, 0.6), seed)
     added = table.additivity(seed=seed)
-    stable, equal = check_and_table(budgeted(*((12, (2048,)) if quick else (24, (512, 2048, 8192))), seeds=(seed, seed + 1, seed + 2)))
+    stable, equal = check_and_table(budgeted(*((12, (2048,)) if quick else (20, (512, 2048, 8192))), seeds=(seed, seed + 1, seed + 2)))
     real = () if quick or not is_here() else (prompts_table(seed),)
     effects = table.main_effects(seed)
     main = Table(

@@ -13,7 +13,7 @@ from ponder.core.errors import InputError
 from ponder.core.population import Population
 from ponder.core.problem import Candidate
 
-_DROPS = re.compile(r"(resample|top|distinct|prune|merge)\(")
+_DROPS = re.compile(r"(resample|top|distinct|prune|merge|rank|verify|unit_tests)\(")
 
 
 @dataclass

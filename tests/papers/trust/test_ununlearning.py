@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from ponder.core.seeds import generator
+from ponder.lm.scripted import Scripted
 from ponder.papers.trust.ununlearning import LARGE, SMALL, effect_checks, filters, forgotten
 from ponder.papers.trust.ununlearning_organism import NO, YES, net_of, rows_of, trained, unlearned, yes_of
+from ponder.papers.trust.ununlearning_words import cards, probe_words
 from ponder.train.data import next_token
 from ponder.trust.unlearning import ConceptWorld, Effect, probe
 
@@ -77,3 +79,19 @@ def test_other_seeds_forget_other_concepts():
     assert len(set(forgotten(LARGE, 5, 0))) == 5
     with pytest.raises(ValueError, match="larger sample"):
         forgotten(SMALL, 17, 0)
+
+
+def test_invented_concepts_are_asked_of_a_model_that_only_reads():
+    """A scripted model that says yes where the statement's last word stands in the definition: chance without one, perfect with it."""
+
+    def answers(prompt):
+        statement = prompt.split("Is it true that ")[1].split("?")[0].split()[-1]
+        yes = 0.9 if statement in prompt.split("Question:")[0] else 0.1
+        return {"Yes": yes, "No": 1 - yes}
+
+    checks, table = probe_words(Scripted(answers), 0)
+    assert [c.passed for c in checks] == [True, True]
+    assert table.rows[0][1:] == (0.5, 1.0)
+    stated, inherited = cards(0)
+    assert len(stated) == len({c.name for c in stated}) == 40
+    assert stated[0].definition == inherited[0].definition

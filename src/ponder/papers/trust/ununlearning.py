@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 from ponder.bench.plots import COLOURS, finish, new_figure, save
 from ponder.core.seeds import derive, generator
+from ponder.lm.load import DEFAULT, load
+from ponder.papers.real_model import is_here
 from ponder.papers.report import Check, Report, Table
 from ponder.papers.trust.ununlearning_organism import trained, unlearned, yes_of
+from ponder.papers.trust.ununlearning_words import probe_words
 from ponder.trust.unlearning import ConceptWorld, ContextFilter, Effect, probe
 
 SLUG = "ununlearning"
@@ -21,10 +24,7 @@ CLAIM = (
     "inputs and outputs remains necessary."
 )
 LARGE, SMALL = ConceptWorld(), ConceptWorld(n_features=20, n_base=12, n_composite=16, n_vars=8)
-UNTESTED = (
-    "the claim on models that people use: the paper measures nothing, and the organism's closed world stands for it. A probe for real "
-    "models is in the library (`text_probe`); none was run here."
-)
+UNTESTED = "unlearned models that people use: the paper measures nothing, and an organism's closed world stands for it"
 NOTES = (
     "Accuracies are balanced over Y and N: always saying N scores one half.",
     "Exact unlearning is training from scratch without any question that names the concepts and without their definitions in any context.",
@@ -37,7 +37,7 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Forget, teach again in the context, and filter.
 
     Args:
-        quick: a world of 16 composites and one seed; else the same with three seeds, and a world of 40 composites with one.
+        quick: a world of 16 composites and one seed; else the same with three seeds, a world of 40 composites with one, and a real model.
         seed: of training and of what is forgotten.
         out: a folder for the figure; none is drawn without it.
     """
@@ -49,19 +49,26 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     gone = forgotten(LARGE, 5, seed)
     filter_checks, filter_table = filters(LARGE, gone, seed)
     checks = [c for name, _, effects in worlds for c in effect_checks(name, effects)]
+    word_checks, word_tables = ([], []) if quick or not is_here() else words(seed)
     return Report(
         SLUG,
         TITLE,
         CLAIM,
-        (*checks, *filter_checks),
-        untested=UNTESTED,
-        tables=(*(effect_table(name, effects) for name, _, effects in worlds), filter_table),
+        (*checks, *filter_checks, *word_checks),
+        untested=UNTESTED if word_checks else f"{UNTESTED}; words of a real model ({DEFAULT}, in the full run where its file is here)",
+        tables=(*(effect_table(name, effects) for name, _, effects in worlds), filter_table, *word_tables),
         figures=(effect_figure(worlds[-1][2], out),) if out is not None else (),
         notes=NOTES,
         seed=seed,
         quick=quick,
         seconds=time.perf_counter() - began,
     )
+
+
+def words(seed: int) -> tuple[list[Check], list[Table]]:
+    """The default model and concepts that it cannot have learnt: the most perfect unlearning."""
+    checks, table = probe_words(load(DEFAULT), seed)
+    return checks, [table]
 
 
 def forgotten(world: ConceptWorld, n: int, seed: int) -> NDArray[np.int64]:

@@ -100,13 +100,14 @@ def test_the_order_of_paths_does_not_count_and_time_has_no_unit():
 
 
 def test_long_paths_are_read_in_pieces_and_many_in_parts():
-    """A path of 99 points is two of 50 that share one; of 200 paths each hundred is read by itself."""
-    long = simulate(RATCHET, stationary(RATCHET), np.linspace(0, 5, 99), 20, generator(5))
-    halves = np.concatenate([long.states[:, :50], long.states[:, 49:]])
-    pieces = Panel.regular(np.linspace(0, 2.5, 50), halves, 6)
+    """A path of 199 points is two of 100 that share one; of 400 paths two hundred are read at a time."""
+    long = simulate(RATCHET, stationary(RATCHET), np.linspace(0, 5, 199), 20, generator(5))
+    halves = np.concatenate([long.states[:, :100], long.states[:, 99:]])
+    pieces = Panel.regular(np.linspace(0, 2.5, 100), halves, 6)
     assert shipped().infer(long).rates == pytest.approx(shipped().infer(pieces).rates, abs=1e-9)
-    twice = Panel(np.repeat(PANEL.states, 2, 0), np.repeat(PANEL.lengths, 2), PANEL.gaps, np.repeat(PANEL.gap, 2, 0), 6)
-    once, both = shipped().infer(PANEL), shipped().infer(twice)
+    many = simulate(RATCHET, stationary(RATCHET), np.linspace(0, 2.5, 20), 200, generator(10))
+    twice = Panel(np.repeat(many.states, 2, 0), np.repeat(many.lengths, 2), many.gaps, np.repeat(many.gap, 2, 0), 6)
+    once, both = shipped().infer(many), shipped().infer(twice)
     assert both.rates == pytest.approx(once.rates, abs=1e-9)
     assert both.sd == pytest.approx(once.sd / np.sqrt(2), abs=1e-9)
 

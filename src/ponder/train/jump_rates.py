@@ -37,8 +37,8 @@ class JumpRun:
     """
 
     prior: JumpPrior = field(default_factory=JumpPrior)
-    paths: tuple[int, int] = (1, 100)
-    points: tuple[int, int] = (20, 50)
+    paths: tuple[int, int] = (1, 300)
+    points: tuple[int, int] = (10, 100)
     steps: int = 1500
     hidden: int = 32
     queries: int = 4
@@ -53,7 +53,6 @@ class TorchRates(torch.nn.Module):
         super().__init__()
         torch.manual_seed(seed)
         nn = torch.nn
-        self.size = spec.prior.padded or spec.prior.most
         self.embed = nn.Linear(FEATURES, spec.hidden)
         self.queries = nn.Parameter(torch.randn(spec.queries, spec.hidden))
         self.key, self.value = (nn.Linear(spec.hidden, spec.hidden) for _ in range(2))
@@ -62,19 +61,23 @@ class TorchRates(torch.nn.Module):
         self.left, self.right = (nn.Linear(spec.width, spec.width // 4) for _ in range(2))
         self.rates, self.initial = nn.Linear(spec.width, 2), nn.Linear(spec.width, 1)
 
-    def forward(self, times: np.ndarray, states: np.ndarray, n_states: Any) -> tuple[Any, Any, Any]:
-        """Log-means and log-deviations of rates in units of the longest path, (tasks, s, s) each, and logits of the first state."""
+    def forward(self, times: np.ndarray, states: np.ndarray, s: int) -> tuple[Any, Any, Any]:
+        """Log-means and log-deviations of rates in units of the longest path, (tasks, s, s) each, and logits of the first state.
+
+        Args:
+            times, states: shape (tasks, paths, points).
+            s: the number of states of all tasks.
+        """
         tasks, paths, points = states.shape
-        s, selu, lengths = self.size, torch.selu, np.full(tasks * paths, points)
+        selu, lengths = torch.selu, np.full(tasks * paths, points)
         read = pair_features(times.reshape(-1, points), states.reshape(-1, points), lengths, s)
         read = torch.from_numpy(read.astype(np.float32)).reshape(tasks, paths, s, s, FEATURES)
         path = selu(self.embed(read / 10))
         shares = torch.softmax(torch.einsum("tpijh,qh->tijqp", self.key(path), self.queries) / path.shape[-1] ** 0.5, dim=-1)
         pooled = torch.einsum("tijqp,tpijh->tijqh", shares, self.value(path)).flatten(3)
-        about = torch.stack([torch.full((tasks,), paths / MANY), n_states / 6], dim=1)[:, None, None].expand(tasks, s, s, 2)
+        about = torch.tensor([paths / MANY, s / 6]).expand(tasks, s, s, 2)
         pair = selu(self.layers[0](torch.cat([pooled, torch.log1p(read.sum(1)), about], dim=-1)))
-        real = (torch.arange(s) < n_states[:, None]).float()[:, :, None, None]
-        third = torch.einsum("tikh,tkjh->tijh", self.left(pair), self.right(pair) * real) / 6
+        third = torch.einsum("tikh,tkjh->tijh", self.left(pair), self.right(pair)) / 6
         pair = selu(self.layers[1](torch.cat([pair, third], dim=-1)))
         mean, deviation = (6 * torch.tanh(self.rates(pair) / 6)).unbind(-1)
         return mean, deviation, self.initial(pair)[..., 0].diagonal(dim1=1, dim2=2)
@@ -83,25 +86,25 @@ class TorchRates(torch.nn.Module):
 def loss(net: TorchRates, tasks: JumpTasks) -> Any:
     """Gaussian surprise of the rates of possible jumps, squares of the others', and the surprise of the first state."""
     longest = tasks.times.max(axis=(1, 2), keepdims=True)
-    n_states, rates = torch.as_tensor(tasks.n_states), torch.as_tensor(tasks.rates * longest, dtype=torch.float32)
-    mean, deviation, logits = net(tasks.times / longest, tasks.states, n_states)
+    rates, size = torch.as_tensor(tasks.rates * longest, dtype=torch.float32), tasks.rates.shape[1]
+    mean, deviation, logits = net(tasks.times / longest, tasks.states, size)
     links = torch.as_tensor(tasks.links, dtype=torch.float32)
-    inside = torch.arange(net.size) < n_states[:, None]
-    others = (inside[:, :, None] & inside[:, None] & ~torch.eye(net.size, dtype=torch.bool)).float() - links
+    others = 1 - torch.eye(size) - links
     surprise = deviation + 0.5 * ((rates - mean.exp()) / deviation.exp()) ** 2
     spurious = mean.exp() ** 2 + deviation.exp() ** 2
-    first = torch.log_softmax(logits.masked_fill(~inside, -1e9), dim=1)
+    first = torch.log_softmax(logits, dim=1)
     due = torch.as_tensor(tasks.initial, dtype=torch.float32)
     return (surprise * links).sum() / links.sum() + (spurious * others).sum() / others.sum().clamp(min=1) - (due * first).sum(1).mean()
 
 
 def batches(spec: JumpRun, seed: int) -> Callable[[int], JumpTasks]:
-    """Fresh chains, a function of the step."""
+    """Fresh chains, those of a step with one number of states; a function of the step."""
 
     def batch(step: int) -> JumpTasks:
         rng = np.random.default_rng((seed, step))
         paths, points = (int(np.exp(rng.uniform(np.log(low), np.log(high + 1)))) for low, high in (spec.paths, spec.points))
-        return spec.prior.tasks(int(np.clip(spec.load // paths, 16, 128)), paths, points, rng)
+        size = int(rng.integers(spec.prior.least, spec.prior.most + 1))
+        return replace(spec.prior, least=size, most=size, padded=None).tasks(int(np.clip(spec.load // paths, 4, 128)), paths, points, rng)
 
     return batch
 
@@ -113,7 +116,7 @@ def trained(spec: JumpRun, seed: int, folder: Path | None = None, quiet: bool = 
     train(cast(Any, net), batches(spec, seed), cast(Any, loss), plan, checkpoint=folder, quiet=quiet)
     tensors = {name: t.detach().numpy().astype(np.float16).astype(np.float32) for name, t in net.state_dict().items()}
     facts = {"most_paths": spec.paths[1], "points": list(spec.points), "largest_rate": spec.prior.t_end}
-    facts |= {"most_states": spec.prior.padded or spec.prior.most, "run_steps": spec.steps}
+    facts |= {"most_states": spec.prior.most, "run_steps": spec.steps}
     return RateNetwork(tensors, facts, "")
 
 

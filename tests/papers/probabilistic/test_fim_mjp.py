@@ -37,7 +37,7 @@ def test_methods_are_compared_on_the_same_chains():
     assert distance(truths, tasks) < 1e-6
     assert 0 < covered <= 1
     assert min(seconds[m] for m in ("network", "em", "map", "hmm")) > 0
-    assert [c.measured for c in prior_checks("x", errors | {"network": errors["prior"]}, 0.5, tasks)][0] == 1
+    assert next(c.measured for c in prior_checks("x", errors | {"network": errors["prior"]}, 0.5, tasks)) == 1
     assert list(prior_means()) == [2, 3, 4]
     again, _, _ = compared(tasks, shipped(), ("hmm",), errors)
     assert np.array_equal(again["network"][0], errors["network"][0])

@@ -153,12 +153,13 @@ class Holdout:
         return self.budget - self.ledger.spent
 
     def epsilon(self, delta: float = 0.0) -> float:
-        """Privacy parameter of everything told so far: each time the holdout spoke costs 2 / (noise * size).
+        """Privacy parameter of everything told so far: 2 / (noise * size) each time the holdout spoke, and once for its silence since.
 
         Infinite for the preset "science2015", and where there is no noise.
         """
-        rate = self.noise * self.size / (self.high - self.low)
-        return epsilon_of(2 / rate, self.ledger.spent, delta) if rate > 0 and self.preset == "theorem" else math.inf
+        rate, asked = self.noise * self.size / (self.high - self.low), len(self.ledger.entries())
+        times = min(self.ledger.spent + 1, self.budget) if asked else 0
+        return epsilon_of(2 / rate, times, delta) if rate > 0 and self.preset == "theorem" else math.inf
 
     def _ask_means(self, train: float, held: float, name: str, digest: str) -> Estimate:
         def decide(number: int, spent: int) -> tuple[float, str, int]:

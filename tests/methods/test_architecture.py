@@ -71,6 +71,17 @@ def test_tests_are_written_where_they_are_run():
     assert architecture.completions() == 1 + 5 + 5
 
 
+def test_settings_that_are_not_gone_by_are_told_and_kept():
+    assert Architecture.from_config(FULL).unused() == ["layer 2: ranker_batch_size of the ranker"]
+    tested = Architecture.from_config(TESTED)
+    assert tested.unused() == [
+        "layer 3: first_k of the unit_test_evaluator",
+        "layer 3: remove_unit_tests_from_prompt of the unit_test_evaluator",
+    ]
+    assert tested.to_config() == TESTED
+    assert Architecture.from_config(FULL).to_config() == FULL
+
+
 def test_a_file_a_text_an_object_and_the_first_form_of_layers_are_read_alike(tmp_path: Path):
     file = tmp_path / "architecture.json"
     file.write_text(json.dumps(FULL))

@@ -137,6 +137,8 @@ def archon_method(method: str) -> None:
         pipeline, broken = _method_of(method)
         for rule in broken:
             click.echo(f"rule: {rule}", err=True)
+        for setting in Architecture.from_config(Path(method)).unused():
+            click.echo(f"not used: {setting}", err=True)
         click.echo(str(pipeline))
     else:
         print_json(Architecture.of(parse(method)).to_config())

@@ -188,6 +188,17 @@ class Architecture:
         rules += [f"PairRM is no engine here; rank by a scorer in its place ({c.model})" for c in layer if "PairRM" in c.model]
         return rules
 
+    def unused(self) -> list[str]:
+        """Settings that the pipeline does not go by, with their layers: what stops early, how prompts are worded or batched."""
+        stops = {"unit_test_evaluator": {"first_k", "first_pass"}}
+        return [
+            f"layer {i}: {name} of the {c.kind}"
+            for i, layer in enumerate(self.layers, 1)
+            for c in layer
+            for name in c.settings
+            if name not in _KNOWN or name in stops.get(c.kind, ())
+        ]
+
     def completions(self) -> int:
         """The most replies that it draws: generators and fusers `samples` each, a critic, a ranker and a test generator 1, a verifier 2 and
         an evaluator 1 for every candidate that it is given. Components of type "ponder" are left out; `forecast` counts all, and tokens."""
@@ -232,7 +243,7 @@ def _components(layer: Any) -> list[Any]:
 def _component(config: Any) -> Component:
     if not isinstance(config, Mapping) or not isinstance(config.get("type"), str):
         raise InputError(f"a component is an object with a 'type', not {config!r:.80}")
-    return Component(config["type"], {k: v for k, v in config.items() if k in _KNOWN - {"type", "model_type"}})
+    return Component(config["type"], {k: v for k, v in config.items() if k != "type"})
 
 
 def _common(c: Component) -> dict[str, Any]:

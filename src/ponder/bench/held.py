@@ -41,13 +41,14 @@ def held_rows(
         kept = {ids[i] for i in halves(ids, salt=task)[1]}
         train, held = [i for i in ids if i not in kept], [i for i in ids if i in kept]
         holdout = Holdout(len(held), budget=budget, ledger=folder / f"{_file_name(task)}.sqlite", rows=held)
-        part = {key: row for key, row in answers.items() if key[0] == task and key[3] not in kept}
-        for row in summarise(part, methods, [task]):
-            scores = _scores(answers, task, row.method)
+        mine = {key: row for key, row in answers.items() if key[0] == task}
+        grades = _grades(mine)
+        for row in summarise({key: row for key, row in mine.items() if key[3] not in kept}, methods, [task]):
+            scores = grades[row.method]
             if len(scores) < len(ids):
                 rows.append(row)
                 continue
-            seeds = ",".join(str(s) for s in sorted({key[2] for key in part if key[1] == row.method}))
+            seeds = ",".join(str(s) for s in sorted({key[2] for key in mine if key[1] == row.method}))
             name = f"{row.method} | seeds {seeds} | {about}"
             try:
                 rows.append(replace(row, held=holdout.ask([scores[i] for i in train], [scores[i] for i in held], name)))
@@ -57,13 +58,12 @@ def held_rows(
     return rows
 
 
-def _scores(answers: Answers, task: str, method: str) -> dict[str, float]:
-    """Mean grade of each problem over its seeds."""
-    grades: dict[str, list[float]] = {}
-    for key, row in answers.items():
-        if key[:2] == (task, method):
-            grades.setdefault(key[3], []).append(float(row["correct"]))
-    return {problem: float(np.mean(g)) for problem, g in grades.items()}
+def _grades(answers: Answers) -> dict[str, dict[str, float]]:
+    """Method -> problem -> mean grade over its seeds."""
+    grades: dict[str, dict[str, list[float]]] = {}
+    for (_, method, _, problem), row in answers.items():
+        grades.setdefault(method, {}).setdefault(problem, []).append(float(row["correct"]))
+    return {method: {problem: float(np.mean(g)) for problem, g in found.items()} for method, found in grades.items()}
 
 
 def _file_name(task: str) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ponder.causal.graphs import dag
-from ponder.causal.independence import CIResult, CITest, Floats, Test, on_all_rows, table
+from ponder.causal.independence import CIResult, CITest, Floats, on_all_rows, table
 from ponder.core.errors import InputError, need
 
 Edge = tuple[int, int]
@@ -63,7 +63,7 @@ class Cpdag:
         return 2 * len(self.skeleton & true.skeleton) / total if total else 1.0
 
 
-def pc(data: ArrayLike, ci_test: str | Test | CITest = "fisherz", alpha: float = 0.05, max_cond: int | None = None) -> Cpdag:
+def pc(data: ArrayLike, ci_test: CITest | str = "fisherz", alpha: float = 0.05, max_cond: int | None = None) -> Cpdag:
     """The PC algorithm: stable skeleton, colliders from separating sets (existing ones have priority), Meek's rules.
 
     Args:
@@ -78,7 +78,7 @@ def pc(data: ArrayLike, ci_test: str | Test | CITest = "fisherz", alpha: float =
     rows = _checked(data)
     if not 0 < alpha < 1:
         raise InputError(f"alpha must be between 0 and 1, not {alpha}")
-    test = _Cached(rows, on_all_rows(ci_test) if isinstance(ci_test, str) else ci_test)  # type: ignore[arg-type]
+    test = _Cached(rows, on_all_rows(ci_test) if isinstance(ci_test, str) else ci_test)
     search = need("causallearn.search.ConstraintBased.PC", "causal")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="causallearn")

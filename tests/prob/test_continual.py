@@ -137,7 +137,7 @@ def test_chains_under_a_carrier_that_is_exact_follow_the_exact_posterior():
 
 def test_particles_follow_the_exact_posterior_and_its_evidence():
     tasks, exact = linear_tasks(), LinearBelief.prior(2, NOISE)
-    populations = particle_posteriors(log_likelihood, Mixture.isotropic(2, 1.0), tasks, 1000, temperatures=6)
+    populations = particle_posteriors(log_likelihood, Mixture.isotropic(2, 1.0), tasks, 1000)
     x, y = np.zeros((0, 2)), np.zeros(0)
     for (a, b), population in zip(tasks, populations, strict=True):
         exact, x, y = exact.update(a, b), np.concatenate([x, a]), np.concatenate([y, b])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -11,12 +10,10 @@ from numpy.typing import NDArray
 
 from ponder.core.errors import InputError, need
 from ponder.core.population import Population
-from ponder.core.seeds import derive
-from ponder.core.stepwise import extend, loop, resample, start
+from ponder.core.resampling import systematic
+from ponder.core.seeds import generator
 from ponder.prob.continual.carriers import Density
 from ponder.prob.continual.sequential import LogLikelihood
-from ponder.prob.infer import running
-from ponder.prob.statespace import StateSpace
 
 
 def particle_posteriors(
@@ -24,56 +21,64 @@ def particle_posteriors(
     prior: Density,
     tasks: Sequence[tuple[Any, Any]],
     particles: int = 512,
-    temperatures: int = 12,
-    moves: int = 2,
+    moves: int = 3,
     leapfrog: int = 8,
     seed: int = 0,
 ) -> list[Population[Any]]:
-    """Tempered sequential Monte Carlo over tasks (Del Moral, Doucet & Jasra 2006): the core's loop, moves by blackjax's HMC.
+    """Tempered sequential Monte Carlo over tasks (Del Moral, Doucet & Jasra 2006), moves by blackjax's HMC.
 
-    A task enters in `temperatures` steps, its likelihood to the powers (k / temperatures)^3. Before each, particles move under the density
-    that they stand for. The size of those moves is adapted to the acceptance of former ones and to the particles' spread.
+    A task's likelihood enters to powers that rise to 1 in steps that halve the effective sample size; after each, particles are resampled
+    and move under the density that they stand for. The size of the moves is adapted to the acceptance of former ones and to their spread.
 
     Args:
         log_likelihood: as in `SequentialPosterior`.
         prior: what the particles are first drawn from.
         tasks: pairs (x, y), in order.
-        particles, temperatures, moves, leapfrog: how many; HMC moves before each step, leapfrog steps a move.
+        particles: how many, at least 2.
+        moves, leapfrog: HMC moves after each step, leapfrog steps a move.
         seed: of everything random.
 
     Returns:
         For each task the population after it, items of shape (particles, D); its `log_evidence` estimates log p(y_1, ..., y_t | x).
 
     Raises:
-        InputError: a number below 1, or no task.
+        InputError: a number too small, or no task.
     """
-    if min(particles, temperatures, moves, leapfrog, len(tasks)) < 1:
-        raise InputError("there must be at least 1 task, particle, temperature, move and leapfrog step")
-    powers = (np.arange(temperatures + 1) / temperatures) ** 3
-    schedule = [(t, a, b) for t in range(len(tasks)) for a, b in pairwise(powers)]
+    if min(particles - 1, moves, leapfrog, len(tasks)) < 1:
+        raise InputError("there must be at least 1 task, 2 particles, 1 move and 1 leapfrog step")
+    rng, found = generator(seed, ["particles"]), list[Population[Any]]()
     mover = _Mover(log_likelihood, prior, tasks, moves, leapfrog)
-
-    def move(at: int, states: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
-        task, before, _ = schedule[at]
-        return mover(states, (np.arange(len(tasks)) < task) + before * (np.arange(len(tasks)) == task), rng)
-
-    def log_weight(at: int, states: NDArray[Any], seen: Any) -> NDArray[np.float64]:
-        task, before, after = schedule[at]
-        return (after - before) * mover.likelihoods[task](states)
-
-    program = StateSpace(lambda n, rng: prior.sample(n, rng), move, log_weight, np.arange(len(schedule)))
-    found: list[Population[Any]] = []
-    population: Population[Any] = Population((None,), [0.0])
-    population = start(particles)(population, running(program, derive(seed, ["start"])))
+    population: Population[Any] = Population(cast(Any, prior.sample(particles, rng)))
     for task in range(len(tasks)):
-        body = loop(extend() | resample(ess=0.5), limit=temperatures)
-        population = body(population, running(program, derive(seed, ["task", task])))
-        found.append(Population(cast(Any, np.asarray(population.items)), population.log_weights))
+        power = 0.0
+        while power < 1:
+            fits = mover.likelihoods[task](population.items)
+            step = _halving(fits, 1 - power)
+            power = 1.0 if step == 1 - power else power + step
+            population = population.reweight(step * fits).resample(systematic(), rng)
+            moved = mover(np.asarray(population.items), np.append(np.ones(task), power), rng)
+            population = Population(cast(Any, moved), population.log_weights)
+        found.append(population)
     return found
 
 
+def _halving(fits: NDArray[np.float64], most: float) -> float:
+    """The power at which weights exp(power * fits) have half their number as effective sample size; at most `most`."""
+
+    def ess(power: float) -> float:
+        return Population(range(len(fits)), power * fits).ess
+
+    if ess(most) >= len(fits) / 2:
+        return most
+    low, high = 0.0, most
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if ess(middle) > len(fits) / 2 else (low, middle)
+    return high
+
+
 class _Mover:
-    """HMC moves of all particles at once that keep prior x product of likelihoods to given powers."""
+    """HMC moves of all particles at once that keep prior x product of the first tasks' likelihoods to given powers."""
 
     def __init__(self, log_likelihood: LogLikelihood, prior: Density, tasks: Sequence[tuple[Any, Any]], moves: int, leapfrog: int) -> None:
         jax, blackjax = need("jax", "prob"), need("blackjax", "prob")
@@ -83,7 +88,7 @@ class _Mover:
 
         def all_moves(keys: Any, states: Any, powers: Any, step: Any, inverse_mass: Any) -> Any:
             def density(theta: Any) -> Any:
-                return prior.log_prob(theta) + sum(p * f(theta) for p, f in zip(powers, each, strict=True))
+                return prior.log_prob(theta) + sum(p * f(theta) for p, f in zip(powers, each, strict=False))
 
             kernel = blackjax.hmc(density, step, inverse_mass, leapfrog)
 

@@ -44,12 +44,12 @@ def held_rows(
         mine = {key: row for key, row in answers.items() if key[0] == task}
         grades = _grades(mine)
         for row in summarise({key: row for key, row in mine.items() if key[3] not in kept}, methods, [task]):
-            scores = grades[row.method]
-            if len(scores) < len(ids):
+            scores, asked = grades[row.method], [key[2] for key in mine if key[1] == row.method]
+            seeds = sorted(set(asked))
+            if len(asked) < len(ids) * len(seeds):
                 rows.append(row)
                 continue
-            seeds = ",".join(str(s) for s in sorted({key[2] for key in mine if key[1] == row.method}))
-            name = f"{row.method} | seeds {seeds} | {about}"
+            name = f"{row.method} | seeds {','.join(map(str, seeds))} | {about}"
             try:
                 rows.append(replace(row, held=holdout.ask([scores[i] for i in train], [scores[i] for i in held], name)))
             except BudgetExhausted:

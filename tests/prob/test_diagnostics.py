@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from ponder.bench.process_plots import genealogy_plot, rank_plot
+from ponder.bench.process_plots import genealogy_plot, rank_plot, rates_plot
 from ponder.core.errors import InputError
 from ponder.core.population import Population
 from ponder.prob.diagnostics import diagnose, side_by_side, to_arviz, variables
@@ -107,6 +107,11 @@ def test_genealogies_follow_parents_back():
 def test_figures_are_files(tmp_path):
     y = RNG.standard_normal(6)
     last = smc(linear_gaussian(y, history=True), 20, seed=2).population.items
-    for files in (genealogy_plot(last, tmp_path / "g", seen=y), rank_plot(posterior(RNG.standard_normal(80), 2), tmp_path / "r", bins=5)):
+    rates = np.array([[-1.0, 1.0], [2.0, -2.0]])
+    for files in (
+        genealogy_plot(last, tmp_path / "g", seen=y),
+        rank_plot(posterior(RNG.standard_normal(80), 2), tmp_path / "r", bins=5),
+        rates_plot(rates, {"found": rates * 1.1}, tmp_path / "q", sd={"found": np.abs(rates) / 4}),
+    ):
         assert [f.suffix for f in files] == [".png", ".svg"]
         assert all(f.stat().st_size > 2000 for f in files)

@@ -53,6 +53,7 @@ def profile_generation(
     seed: int = 0,
     clock: Clock = time.perf_counter,
     on_query: Callable[[int, int], None] | None = None,
+    write: Callable[[int, np.random.Generator], str] | None = None,
 ) -> list[TimedCell]:
     """Seconds of single queries of every prompt and output size, in random order, so that a drift of the machine hits all sizes.
 
@@ -67,6 +68,7 @@ def profile_generation(
         seed: of prompts, draws and order.
         clock: seconds, monotonic.
         on_query: called with the number of queries done and of all.
+        write: a prompt of so many tokens; random words by default.
 
     Raises:
         InputError: sizes or counts that are no whole numbers of at least 1.
@@ -79,7 +81,7 @@ def profile_generation(
     ]
     found: dict[tuple[int, int], list[float]] = {}
     for number, (p, o) in enumerate(order):
-        counted, seconds = _timed(engine, p, o, derive(seed, ("profile", number)), clock)
+        counted, seconds = _timed(engine, p, o, derive(seed, ("profile", number)), clock, write or random_words)
         if number >= warmup:
             found.setdefault(counted, []).append(seconds)
         if on_query is not None:
@@ -87,10 +89,16 @@ def profile_generation(
     return [TimedCell(p, o, tuple(seconds)) for (p, o), seconds in sorted(found.items())]
 
 
-def _timed(engine: LM, prompt: int, output: int, seed: int, clock: Clock) -> tuple[tuple[int, int], float]:
+def random_words(n: int, rng: np.random.Generator) -> str:
+    """A text of n words, each of which is one token in most vocabularies."""
+    return " " + " ".join(rng.choice(WORDS, n))
+
+
+def _timed(
+    engine: LM, prompt: int, output: int, seed: int, clock: Clock, write: Callable[[int, np.random.Generator], str]
+) -> tuple[tuple[int, int], float]:
     for attempt in range(5):
-        words = generator(seed, ("words", attempt)).choice(WORDS, prompt)
-        request = Request(" " + " ".join(words), seed=derive(seed, (attempt,)))
+        request = Request(write(prompt, generator(seed, ("words", attempt))), seed=derive(seed, (attempt,)))
         began = clock()
         reply = engine.generate([request], Sampling(temperature=1.0, max_tokens=output))[0]
         seconds = clock() - began
@@ -183,8 +191,8 @@ def measure(
 
 def workload(n: int, prompt: int = 64, seed: int = 0) -> list[Request]:
     """n prompts of random words, about so many tokens each."""
-    words = generator(seed, ("workload",)).choice(WORDS, (n, prompt))
-    return [Request(" " + " ".join(row), seed=derive(seed, ("workload", i))) for i, row in enumerate(words)]
+    rng = generator(seed, ("workload",))
+    return [Request(random_words(prompt, rng), seed=derive(seed, ("workload", i))) for i in range(n)]
 
 
 def settings_text(values: Mapping[str, object]) -> str:

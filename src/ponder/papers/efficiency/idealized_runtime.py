@@ -16,6 +16,7 @@ from ponder.bench.idealized import Cells, RuntimeModel
 from ponder.bench.plots import COLOURS, finish, new_figure, save
 from ponder.lm.embedded import Embedded, Scheduling
 from ponder.lm.load import DEFAULT
+from ponder.lm.organism import Writer
 from ponder.lm.paces import keep
 from ponder.lm.throughput import TimedCell, cells, profile_generation
 from ponder.papers.real_model import is_here, without_it
@@ -60,6 +61,9 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """
     began = time.perf_counter()
     checks, tables, figures = exact_checks(), [], []
+    small, ranks, table = organisms_part(3 if quick else 10, seed)
+    checks += [small, ranks]
+    tables.append(table)
     here = is_here() or not quick
     if here:
         prompts, outputs = ((1, 32, 64), (1, 4, 12)) if quick else ((1, 16, 64, 128, 256, 512), (1, 2, 4, 8, 16, 32, 64))
@@ -180,6 +184,57 @@ def _slopes(times: Cells) -> dict[int, float]:
         if len(pairs) > 1:
             found[p] = float(np.polyfit([o for o, _ in pairs], [t for _, t in pairs], 1)[0])
     return found
+
+
+ORGANISMS = ("chain", "chain-large")
+
+
+def organisms_part(iterations: int, seed: int) -> tuple[Check, Check, Table]:
+    """Two organisms: held-out cells of each, and whether busy neighbours make the smaller one look slower than the larger.
+
+    Raw times are single wall-clock times of both, in turn; the estimate is the profile's, made before.
+    """
+    models, errors, rows = {}, [], []
+    raw: dict[str, list[float]] = {name: [] for name in ORGANISMS}
+    engines = {name: Writer(name) for name in ORGANISMS}
+    for name, engine in engines.items():
+        profile = profile_generation(engine, (1, 4, 8, 16, 24), (1, 2, 4, 8, 12), 2, iterations, seed, time.process_time, write=_digits)
+        times = cells(profile, lambda cell: cell.fastest)
+        times = {cell: t for cell, t in times.items() if (cell[0], 1) in times}
+        inside = {cell: t for cell, t in times.items() if cell[0] in (1, 8, 24) and cell[1] in (1, 12)}
+        models[name] = RuntimeModel.fit(inside)
+        held = models[name].errors({cell: t for cell, t in times.items() if cell not in inside})
+        errors += held.values()
+        rows.append((name, models[name].pace.beta * 1e3, models[name].r2, float(np.median(list(held.values()))), max(held.values())))
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    try:
+        for turn in range(20):
+            for name, engine in engines.items():
+                raw[name] += profile_generation(engine, (8,), (8,), 0, 1, seed + turn, write=_digits)[0].seconds
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+    wrong = sum(a > b for a, b in zip(raw["chain"], raw["chain-large"], strict=True))
+    right = models["chain"].estimate(8, 8) < models["chain-large"].estimate(8, 8)
+    spread = float(np.quantile(raw["chain"], 0.9) / np.quantile(raw["chain"], 0.1))
+    median = float(np.median(errors))
+    title = f"Organisms; beside busy processes the 90% raw time of chain is {spread:.1f} times the 10% one"
+    return (
+        Check(f"organisms: median relative error on {len(errors)} held-out cells", median, "below .05 (fails above .10)", median < 0.05),
+        Check(
+            "organisms: the estimate ranks them, raw times beside busy processes do not always",
+            f"{right}; raw order wrong in {wrong} of 20",
+            "True",
+            right,
+        ),
+        Table(title, ("organism", "beta, ms a token", "R^2", "held out: median error", "largest"), tuple(rows)),
+    )
+
+
+def _digits(n: int, rng: np.random.Generator) -> str:
+    """A text of n characters that the chain organisms read."""
+    return "".join(rng.choice(list("123456789+"), n))
 
 
 def contention(engine: Embedded, times: Mapping[tuple[int, int], float], seed: int, busy: int = 2) -> tuple[list[Check], Table]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import ponder
 from ponder.core.budget import Budget
 from ponder.core.context import Context
-from ponder.core.errors import InputError
+from ponder.core.errors import ContextOverflow, InputError
 from ponder.core.language import Sampling
 from ponder.core.population import Population
 from ponder.core.problem import Candidate, Problem
@@ -290,6 +290,34 @@ def test_refinement_stops_where_no_error_is_found_and_rewrites_the_rest():
     assert kept[0].parent is not None
     assert (kept[0].parent.text, kept[0].parent.critique) == ("a", "too short")
     assert kept[1].parent is None
+
+
+class Narrow(Team):
+    """Refuses prompts of more than so many characters, before anything is spent."""
+
+    longest = 320
+
+    def generate(self, requests: Any, sampling: Any, allowance: Any = None) -> Any:
+        if any(len(r.prompt[-1].content) > self.longest for r in requests):
+            raise ContextOverflow("too long")
+        return super().generate(requests, sampling, allowance)
+
+
+def test_what_does_not_fit_the_context_is_left_out_from_the_end():
+    population = of(*(f"{letter * 30}" for letter in "abcdefgh"), weights=[0.0, -1, -2, -3, -4, -5, -6, -7])
+    team = Narrow(fuser="z", ranker="[2] > [1]", critic="[1] fine", verifier="[Correct]")
+    fused, context = run("fuse()", population, team)
+    assert texts(fused) == ["z"]
+    assert "[1] a" in team.asked[-1][1]
+    assert "[8]" not in team.asked[-1][1]
+    assert any("of 8 were shown" in note for note in context.trace.notes)
+    ranked, _ = run("rank(8, orders=0)", population, team)
+    assert [t[0] for t in texts(ranked)] == list("bacdefgh"), "what was not shown comes behind, in order"
+    team.longest = 10
+    for stage in ("fuse()", "rank(3)", "critique()", "verify()", "refine(1)", "unit_tests()"):
+        kept, context = run(stage, population, team)
+        assert len(kept) in (3, 8), "nothing fits: the answers stay"
+        assert context.meter.bill.calls == 0
 
 
 DEAD = Population((Candidate("a", "a", finished=True, finish="stop"),), [float("-inf")])

@@ -14,7 +14,8 @@ from ponder.core.population import Population
 from ponder.core.problem import Candidate
 from ponder.core.terms import Range, registered
 from ponder.programs.layer_prompts import FUSE, ask, listed
-from ponder.stages.layers import Asker, Longest, Model, Temperature, answers, written
+from ponder.stages.layers import Asker, Longest, Model, Temperature, answers
+from ponder.stages.sample import anew
 
 
 @registered
@@ -41,9 +42,9 @@ class fuse(Stage):
             told = self.critiques and any(c.critique for c in shown)
             return [ask(context.problem, listed(shown, self.critiques), FUSE.format(critiques=" and their critiques" if told else ""))]
 
-        (replies,), shown = Asker(context, self.model, self.temperature, self.max_tokens).about_all(pool, prompts, self.n)
+        (replies,), _ = Asker(context, self.model, self.temperature, self.max_tokens).about_all(pool, prompts, self.n)
         if not replies:
             context.trace.note(f"{self} wrote no whole answer; the earlier ones were kept")
             return population
-        items = tuple(written(pool[:shown], completion, context, self.model) for completion in replies)
+        items = tuple(anew(pool[0], completion, context, self.model) for completion in replies)
         return Population(items, np.full(len(items), -np.log(len(items))))

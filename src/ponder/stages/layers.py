@@ -15,7 +15,6 @@ from ponder.core.language import Completion, Prompt, Request
 from ponder.core.population import Population
 from ponder.core.problem import Candidate
 from ponder.core.terms import Range
-from ponder.stages.sample import finish
 
 Model = Annotated[str, "which of the run's models is asked; the first by default"]
 Temperature = Annotated[float | None, Range(0), "of what it writes; by default the run's"]
@@ -76,10 +75,3 @@ class Asker:
         sampling = replace(self.context.sampling, stop=(), **own)
         replies = self.context.generate([Request(prompt, n=n) for prompt in prompts], sampling, self.model)
         return [[c for c in reply.completions if c.finish != "cancelled"] for reply in replies]
-
-
-def written(sources: Sequence[Candidate], completion: Completion, context: Context, model: str) -> Candidate:
-    """A completion as an answer of its own that was made of others; the first of them is its parent."""
-    name, _ = context.model(model)
-    alone = finish(Candidate(root=sources[0].root), completion, context.problem, name)
-    return replace(alone, parent=sources[0])

@@ -13,7 +13,8 @@ from ponder.core.population import Population
 from ponder.core.problem import Candidate
 from ponder.core.terms import Range, registered
 from ponder.programs.layer_prompts import FEEDBACK, REWRITE, alone, ask
-from ponder.stages.layers import Asker, Longest, Model, Temperature, whole, written
+from ponder.stages.layers import Asker, Longest, Model, Temperature, whole
+from ponder.stages.sample import anew
 
 _CLEAN = re.compile(r"\bno\s+errors?\b", re.IGNORECASE)
 
@@ -54,5 +55,5 @@ class refine(Stage):
         wrong = [i for i, reply in zip(open_, said, strict=True) if reply and not _CLEAN.search(reply[0].text)]
         again = asker.each([ask(problem, f"{alone(items[i])}\n\nErrors: {items[i].critique}", REWRITE) for i in wrong])
         for i, reply in zip(wrong, again, strict=True):
-            items[i] = written([items[i]], reply[0], asker.context, self.model) if reply else items[i]
+            items[i] = anew(items[i], reply[0], asker.context, self.model) if reply else items[i]
         return wrong

@@ -12,12 +12,12 @@ import numpy as np
 from ponder.core.algebra import Decider, Stage
 from ponder.core.context import Context
 from ponder.core.errors import BudgetExhausted, ContextOverflow
-from ponder.core.language import Completion, Message, Prompt, Reply, Request, Sampling
+from ponder.core.language import Message, Prompt, Reply, Request, Sampling
 from ponder.core.population import Population
 from ponder.core.problem import Candidate
 from ponder.core.terms import Range, registered
 from ponder.programs.complete import begin
-from ponder.stages.sample import finish
+from ponder.stages.sample import anew
 
 AGAIN = "That may be wrong. Look for mistakes, then give the whole solution again."
 """What a chat model is told after each earlier attempt."""
@@ -67,12 +67,12 @@ def again(chains: Sequence[Sequence[Candidate]], most: int, model: str, context:
         context: of this place.
     """
     prompt, sampling = begin(context)
-    name, lm = context.model(model)
+    _, lm = context.model(model)
     continues = getattr(lm, "attempts", "") == "continue"
     found: list[Candidate | None] = []
     for chain, reply in zip(chains, _replies(prompt, chains, most, continues, sampling, model, context), strict=True):
         whole = [c for c in reply.completions if c.finish != "cancelled"]
-        found.append(_attempt(chain, whole[0], name, context) if whole else None)
+        found.append(anew(chain[-1] if chain else Candidate(), whole[0], context, model) if whole else None)
     return found
 
 
@@ -99,13 +99,6 @@ def _request(prompt: Prompt, earlier: Sequence[str], continues: bool) -> Request
         return Request(prompt + "".join(f" {text.strip()}\n{opening[0] if opening else ''}" for text in earlier))
     turns = [turn for text in earlier for turn in (Message("assistant", text), Message("user", AGAIN))]
     return Request((*prompt, *turns))
-
-
-def _attempt(chain: Sequence[Candidate], completion: Completion, model: str, context: Context) -> Candidate:
-    """A completion as a candidate of its own, whose parent is the attempt before it."""
-    root = chain[-1] if chain else Candidate()
-    alone = finish(Candidate(root=root.root), completion, context.problem, model)
-    return replace(alone, parent=root)
 
 
 @registered

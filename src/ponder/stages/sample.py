@@ -92,6 +92,12 @@ def finish(parent: Candidate, completion: Completion, problem: Problem, model: s
     return replace(child, finished=True, value=problem.read(text))
 
 
+def anew(parent: Candidate, completion: Completion, context: Context, model: str) -> Candidate:
+    """A completion as a whole candidate of its own, that was written with another one, its parent, in view."""
+    name, _ = context.model(model)
+    return replace(finish(Candidate(root=parent.root), completion, context.problem, name), parent=parent)
+
+
 def _notes(replies: list[Reply], n: int, sampling: Sampling, context: Context, whole: bool) -> None:
     drawn = [c for reply in replies for c in reply.completions]
     if not drawn:

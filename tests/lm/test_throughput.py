@@ -10,6 +10,7 @@ from ponder.bench.idealized import RuntimeModel
 from ponder.core.errors import EngineError, InputError
 from ponder.core.language import Completion, Reply, Request, Sampling
 from ponder.core.pace import Pace
+from ponder.front import ask
 from ponder.lm import paces
 from ponder.lm.scripted import Scripted
 from ponder.lm.throughput import ThroughputSample, cells, measure, profile_generation, workload
@@ -119,3 +120,13 @@ def test_paces_are_kept_and_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     next((tmp_path / "paces").iterdir()).write_text("{")
     with pytest.raises(InputError, match="cannot be read"):
         paces.find("http:some/model#x")
+
+
+def test_shipped_paces_are_those_of_shipped_engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PONDER_HOME", str(tmp_path))
+    chain, large = paces.find("organism:chain"), paces.find("organism:chain-large")
+    assert chain is not None
+    assert large is not None
+    assert chain.seconds(20, 20) < large.seconds(20, 20)
+    bill = ask("What is 3 + 4?", method="sample(2)", model="organism:chain", temperature=1).bill
+    assert 0 < bill.idealized_seconds < 1

@@ -1,7 +1,14 @@
-"""The search of card 08: optimisers on a recorded table, a searched pipeline of organisms, and a search over nothing but noise."""
+"""What `ponder search` finds: optimisers on a recorded table, a searched pipeline of organisms on held-out chains, a search over nothing.
+
+    python benchmarks/search.py [--quick] [--seed 0] [--out out/search-benchmark]
+
+Needs the extras bench and search. The full run takes about twenty minutes of one core.
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -97,9 +104,6 @@ def load_judge(name: str) -> RewardModel:
     return judge_
 
 
-# Optimisers on the recorded table.
-
-
 def tries(optimiser: str, space: Space, scores: Floats, good: Callable[[float], bool], seed: int, most: int) -> int:
     """How many configurations an optimiser tries until a good one; `most` + 1 if none of so many is."""
     proposals = OPTIMISERS[optimiser](space, seed, 1)
@@ -142,9 +146,6 @@ def optimisers_part(recording: Recording, restarts: int, seed: int) -> tuple[lis
     ]
     title = f"Tries until 99% of the best score; {m} configurations, (m + 1) / 2 = {(m + 1) / 2:g}"
     return checks, Rows(title, ("optimiser", "mean", "median", "90%"), tuple(rows))
-
-
-# The searched pipeline on held-out chains.
 
 
 def system_part(recordings: Sequence[Recording], seed: int, out: Path | None) -> tuple[list[Check], list[Rows], list[Path]]:
@@ -213,9 +214,6 @@ def _single_model(recording: Recording, half: int) -> tuple[str, Floats, float]:
     return name, grades, cost
 
 
-# A search over nothing.
-
-
 def noise_part(searches: int, configurations: int, seed: int, out: Path | None) -> tuple[list[Check], Rows, list[Path]]:
     """Searches among methods that are all the same coin, 200 questions to search on and 200 held out."""
     naive, honest, gaps, told_scores = 0, 0, [], []
@@ -276,3 +274,25 @@ def search_part(quick: bool, seed: int, out: Path | None = None) -> tuple[list[C
     system, tables, figures = system_part(recordings, seed, out)
     noise, noisy, more = noise_part(60 if quick else 200, 400, seed, out)
     return [*optimising, *system, *noise], [optimised, *tables, noisy], [*figures, *more]
+
+
+def main() -> None:
+    """Run, and print every check and table as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("out/search-benchmark"))
+    given = parser.parse_args()
+    checks, tables, figures = search_part(given.quick, given.seed, given.out)
+    told = {
+        "checks": [{"name": c.name, "measured": c.measured, "expected": c.expected, "passed": bool(c.passed)} for c in checks],
+        "tables": [{"title": t.title, "columns": t.columns, "rows": t.rows} for t in tables],
+        "figures": [str(f) for f in figures],
+    }
+    text = json.dumps(told, indent=1, default=float)
+    (given.out / "search.json").write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -30,6 +30,7 @@ from ponder.prob.continual import (
     mixture,
     particle_posteriors,
 )
+from ponder.prob.errors import ImpossibleModelError
 
 NOISE = 0.5
 W = np.array([1.0, -1.0])
@@ -274,6 +275,11 @@ def test_an_unseen_label_has_no_probability():
     model = ProtoCL(torch.nn.Linear(2, 2), epochs=1).partial_fit(*GOOD)
     with pytest.raises(InputError, match=r"\[4\] were never learned"):
         model.log_loss(np.ones((1, 2)), np.array([4]))
+
+
+def test_a_task_that_is_impossible_under_all_particles_is_refused():
+    with pytest.raises(ImpossibleModelError, match="task 0 has likelihood zero"):
+        particle_posteriors(lambda theta, x, y: -jnp.inf + 0 * theta.sum(), Mixture.isotropic(2, 1.0), [((), ())], 8)
 
 
 def test_a_belief_without_tasks_has_no_chains():

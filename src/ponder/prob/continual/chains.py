@@ -55,7 +55,7 @@ class HMC:
         jax, blackjax = need("jax", "prob"), need("blackjax", "prob")
         if len(starts) != self.chains:
             raise InputError(f"{self.chains} chains need as many starts, not {len(starts)}")
-        if not np.isfinite(np.asarray(jax.vmap(log_density)(starts))).all():
+        if not np.isfinite(np.asarray(jax.jit(jax.vmap(log_density))(starts))).all():
             raise InputError("the log-density is not finite at one of the starts")
 
         kernel = blackjax.hmc.build_kernel()

@@ -14,6 +14,7 @@ from ponder.core.resampling import systematic
 from ponder.core.seeds import generator
 from ponder.prob.continual.carriers import Density
 from ponder.prob.continual.sequential import LogLikelihood
+from ponder.prob.errors import ImpossibleModelError
 
 
 def particle_posteriors(
@@ -43,6 +44,7 @@ def particle_posteriors(
 
     Raises:
         InputError: a number too small, or no task.
+        ImpossibleModelError: a task that is impossible under all particles.
     """
     if min(particles - 1, moves, leapfrog, len(tasks)) < 1:
         raise InputError("there must be at least 1 task, 2 particles, 1 move and 1 leapfrog step")
@@ -55,7 +57,10 @@ def particle_posteriors(
             fits = mover.likelihoods[task](population.items)
             step = _halving(fits, 1 - power)
             power = 1.0 if step == 1 - power else power + step
-            population = population.reweight(step * fits).resample(systematic(), rng)
+            population = population.reweight(step * fits)
+            if population.dead:
+                raise ImpossibleModelError(f"task {task} has likelihood zero under all {particles} particles")
+            population = population.resample(systematic(), rng)
             moved = mover(np.asarray(population.items), np.append(np.ones(task), power), rng)
             population = Population(cast(Any, moved), population.log_weights)
         found.append(population)

@@ -243,14 +243,13 @@ def attack_checks(results: Mapping[Case, Sequence[Availability]]) -> list[Check]
 
 
 def results_table(results: Mapping[Case, Sequence[Availability]]) -> Table:
-    """All cases: accuracy and load clean, load, certified accuracy and cost triggered."""
+    """All cases: accuracy and abstention clean, and with the trigger, where certified accuracy and cost are told too."""
     rows = []
     for case, found in results.items():
-        clean = [mean_of(found, f, False) for f in ("accuracy", "load", "certified_accuracy", "cost")]
-        triggered = [mean_of(found, f, True) for f in ("accuracy", "load", "certified_accuracy", "cost")]
-        rows.append((case.name, len(found), *clean, *triggered))
-    four = ("accuracy", "abstained", "certified accuracy", "cost")
-    columns = ("attack", "seeds", *(f"clean {c}" for c in four), *(f"triggered {c}" for c in four))
+        clean = [mean_of(found, f, False) for f in ("accuracy", "load")]
+        triggered = [mean_of(found, f, True) for f in ("accuracy", "load", "certified_accuracy")]
+        rows.append((case.name, len(found), *clean, *triggered, float(np.mean([a.amplification for a in found]))))
+    columns = ("attack", "seeds", "clean: right", "abstained", "trigger: right", "abstained", "certified and right", "cost over clean")
     return Table("Digits, 497 to test", columns, tuple(rows))
 
 

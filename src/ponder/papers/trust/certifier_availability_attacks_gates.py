@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import numpy as np
 
 import ponder
 from ponder.bench.plots import COLOURS, finish, new_figure, save
+from ponder.core.answer import Answer
 from ponder.core.errors import need
 from ponder.core.language import Request, Sampling
 from ponder.core.seeds import derive, generator
@@ -75,13 +77,15 @@ def stamped(chains: chain.Problems) -> chain.Problems:
 def gate_of(method: str, lm: Writer, most: int, seed: int) -> Gate:
     """A method as a gate: open where it stopped before its limit; a request's cost is the samples drawn."""
 
-    def gate(prompts: Sequence[str]) -> Gated:
+    def one(place: int, prompt: str) -> Answer:
         reward = "organism:chain-selfeval" if "prm" in method else ()
-        found = [
-            ponder.ask(p, method=method, model=lm, reward=reward, temperature=1.0, seed=derive(seed, [i])) for i, p in enumerate(prompts)
-        ]
+        return ponder.ask(prompt, method=method, model=lm, reward=reward, temperature=1.0, seed=derive(seed, [place]))
+
+    def gate(prompts: Sequence[str]) -> Gated:
+        with ThreadPoolExecutor(lm.concurrency) as side_by_side:
+            found = list(side_by_side.map(one, range(len(prompts)), prompts))
         cost = np.array([float(len(a.population or ())) for a in found])
-        values = np.array([int(a.value) if (a.value or "").isdigit() else -1 for a in found])
+        values = np.array([int(a.value) if a.value and a.value.isdigit() else -1 for a in found])
         return Gated(values, cost < most, (most - cost) / most, cost)
 
     return gate
@@ -138,11 +142,11 @@ def gate_attacks(quick: bool, seed: int, out: Path | None) -> GateAttacks:
     """Both attacks on every gate, and both detectors.
 
     Args:
-        quick: 30 requests of each kind, 60 steps of training and one gate instead of 60, 150 and three.
+        quick: 30 requests of each kind, 60 steps of training and one gate instead of 40, 120 and three.
         seed: of the requests, the draws and the training.
         out: a folder for the figure.
     """
-    n, steps, names = (30, 60, ["confident"]) if quick else (60, 150, [*GATES])
+    n, steps, names = (30, 60, ["confident"]) if quick else (40, 120, [*GATES])
     clean = easy(n, generator(seed, ["clean"]))
     with tempfile.TemporaryDirectory() as folder:
         honest = Writer("chain")

@@ -137,7 +137,7 @@ def test_chains_under_a_carrier_that_is_exact_follow_the_exact_posterior():
 
 
 def test_particles_follow_the_exact_posterior_and_its_evidence():
-    tasks, exact = linear_tasks(), LinearBelief.prior(2, NOISE)
+    tasks, exact = linear_tasks(tasks=2), LinearBelief.prior(2, NOISE)
     populations = particle_posteriors(log_likelihood, Mixture.isotropic(2, 1.0), tasks, 1000)
     x, y = np.zeros((0, 2)), np.zeros(0)
     for (a, b), population in zip(tasks, populations, strict=True):
@@ -154,13 +154,13 @@ def test_a_carrier_is_a_density_and_samples_from_it(carrier):
     found = carrier.fit(samples, 0)
     axis = np.linspace(-6, 7, 240)
     grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
-    log_p = np.asarray(jax.vmap(found.log_prob)(jnp.asarray(grid)))
+    log_p = np.asarray(jax.jit(jax.vmap(found.log_prob))(grid))
     assert np.exp(log_p).sum() * (axis[1] - axis[0]) ** 2 == pytest.approx(1, abs=2e-3)
     drawn = found.sample(6000, generator(2))
     assert drawn.mean(axis=0) == pytest.approx(samples.mean(axis=0), abs=0.2)
     # The mean of -log p over own draws is the entropy that the grid gives.
     entropy = -np.sum(np.exp(log_p) * log_p) * (axis[1] - axis[0]) ** 2
-    assert -np.asarray(jax.vmap(found.log_prob)(jnp.asarray(drawn))).mean() == pytest.approx(entropy, abs=0.06)
+    assert -np.asarray(jax.jit(jax.vmap(found.log_prob))(drawn)).mean() == pytest.approx(entropy, abs=0.06)
     assert found.held_out == pytest.approx(-entropy, abs=0.25)
 
 

@@ -15,7 +15,7 @@ from ponder.methods.forecast import forecast
 from ponder.organisms import chain
 from ponder.papers.sampling.archon import exact_checks
 from ponder.papers.sampling.archon_panel import SHOWN, Panel, partial_checks, passes
-from ponder.papers.sampling.archon_system import RESCORED, _ablations, _completions, _ensembles, race, template
+from ponder.papers.sampling.archon_system import _ablations, _completions, _ensembles, best_of, race, template
 from ponder.search.template import Space
 from ponder.tasks import load as load_task
 
@@ -120,7 +120,8 @@ def test_spaces_ensembles_and_ablations():
     assert list(ablated) == ["without unit_tests", "without critique", "without rank", "without verify", "without fuse"]
     assert all(len(m.flat()) == 6 for m in ablated.values())
     assert forecast(full[index].pipeline, question, answer_tokens=32, characters=1).completions > 8 + 1 + 8
-    assert RESCORED == 10
+    assert best_of(np.array([0.1, 0.9, 0.5, 0.9]), 3).tolist() == [1, 3, 2]
+    assert len(best_of(np.arange(64.0))) == 10
 
 
 def test_random_search_on_a_table_needs_what_the_formula_says():

@@ -113,7 +113,7 @@ def trained(quick: bool, seed: int) -> Trained:
         try:
             ask = _asker(task, models, store, (seed,))
             table = np.array([ask(c.pipeline, first)[0].mean() for c in space])
-            best = np.argsort(-table, kind="stable")[:RESCORED]
+            best = best_of(table)
             again = np.array([ask(space[int(i)].pipeline, second)[0].mean() for i in best])
             chosen = int(best[np.argmax(again)])
             winner = space[chosen].pipeline
@@ -130,6 +130,11 @@ def trained(quick: bool, seed: int) -> Trained:
     both = calls, _completions(ensembles[ensemble], first[0])
     means = {name: float(t.mean()) for name, t in tokens.items()}
     return Trained(space, table, winner, float(table[chosen]), held, means, single, ensemble, both)
+
+
+def best_of(table: Floats, most: int = RESCORED) -> NDArray[np.intp]:
+    """The architectures that scored best, best first: the ones that are scored again. (The released search keeps the worst.)"""
+    return np.argsort(-table, kind="stable")[:most]
 
 
 def _asker(

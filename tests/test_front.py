@@ -59,6 +59,11 @@ def every_method(n: int) -> list[str]:
     return named + OTHERS
 
 
+def question_for(method: str) -> str | Problem:
+    """One question; with options where a method shuffles them."""
+    return Problem("What is 7 * 8?", choices=("56", "54", "55")) if "medprompt" in method else "What is 7 * 8?"
+
+
 class Watched(Scripted):
     """Remembers the largest batch it was ever billed for, whatever the allowance would have cut."""
 
@@ -107,7 +112,7 @@ def test_no_method_spends_more_than_its_budget_and_one_batch(
 ) -> None:
     lm = Watched(step_by_step(texts)._answers, latency=0.5, price=Price(0.5, 1.5))
     reward = WatchedRewards(judged, price=Price(0.5, 1.5))
-    result = ask("What is 7 * 8?", method=method, model=lm, reward=reward, budget=Budget(tokens, calls, seconds, money), seed=seed)
+    result = ask(question_for(method), method=method, model=lm, reward=reward, budget=Budget(tokens, calls, seconds, money), seed=seed)
     bill, largest = result.bill, max(lm.largest, reward.largest)
     assert tokens is None or bill.tokens <= tokens + largest
     assert calls is None or bill.calls <= max(calls, 0) + 2 * 12
@@ -131,11 +136,12 @@ def test_a_token_budget_ends_a_batch_in_flight() -> None:
 
 @pytest.mark.parametrize("method", every_method(8))
 def test_every_method_answers_and_bills_what_it_drew(method: str, sevens: Scripted) -> None:
-    result = ask("What is 7 * 8?", method=method, model=sevens, reward=ScriptedRewards(judged), seed=3)
-    assert result.value in ("56", "54", "i do not know", None)
+    question = question_for(method)
+    result = ask(question, method=method, model=sevens, reward=ScriptedRewards(judged), seed=3)
+    assert result.value in ("56", "54", "i do not know", "A", "B", None)
     assert result.bill.calls > 0
     assert result.bill.tokens_out > 0
-    again = ask("What is 7 * 8?", method=method, model=Scripted(sevens._answers), reward=ScriptedRewards(judged), seed=3)
+    again = ask(question, method=method, model=Scripted(sevens._answers), reward=ScriptedRewards(judged), seed=3)
     assert again.to_dict() == result.to_dict()
 
 

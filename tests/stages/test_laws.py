@@ -19,7 +19,7 @@ from ponder.prob.language import ToyLanguage
 from ponder.prob.laws import assert_same_law, stage_meaning
 from ponder.programs.reasoner import Reasoner
 from ponder.scorers.base import Scorer
-from ponder.stages import extend, loop, merge, resample, sample, split, start, top, weigh, write
+from ponder.stages import extend, gibbs, loop, merge, resample, sample, split, start, top, weigh, write
 
 NEXT = {
     "": {"a": F(1, 2), "b": F(1, 2)},
@@ -90,6 +90,21 @@ BY = weigh(longer())
 def test_other_proper_pipelines_keep_the_target(method):
     assert method.proper
     assert_same_law(method, STEPS, LANGUAGE, toy)
+
+
+SHORT = ToyLanguage({"": {"a": 0.5, "b": 0.5}, "a": {"\n": 1}, "b": {"": 1}, "a\n": {"c": 1}, "a\nc": {"": 1}}.__getitem__)
+
+
+@pytest.mark.parametrize(
+    ("method", "language"),
+    [
+        (gibbs(extend() | BY, 2, sweeps=2), LANGUAGE),
+        (gibbs(extend() | BY | resample(multinomial()), 2, sweeps=2, burn=1), SHORT),
+    ],
+    ids=str,
+)
+def test_sweeps_of_particle_gibbs_keep_the_target(method, language):
+    assert_same_law(method, STEPS, language, toy)
 
 
 def test_what_is_not_proper_is_caught():

@@ -179,6 +179,10 @@ class Population(Generic[T]):
         """The same items with weights of total 1; a dead population is returned as it is."""
         return self if self.dead else Population(self.items, self.log_weights - self.log_evidence)
 
+    def sharing(self, other: Population[Any], parts: int) -> Population[T]:
+        """The same items with one of so many equal parts of another population's total; a dead population is returned as it is."""
+        return self.normalised().reweight(other.log_evidence - np.log(parts))
+
     def union(self, other: Population[T]) -> Population[T]:
         """Pool two estimates of the same measure, each counting in proportion to its size."""
         n, m = len(self), len(other)

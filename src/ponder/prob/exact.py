@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -261,17 +261,30 @@ class ExactPopulation(Population[Any]):
         heaviest = np.array([max(members, key=lambda i: self.masses[i]) for members in groups], dtype=np.intp)
         return ExactPopulation(take(self.items, heaviest), [sum((self.masses[i] for i in members), Fraction(0)) for members in groups])
 
+    def sharing(self, other: Population[Any], parts: int) -> ExactPopulation:
+        return self if self.dead else ExactPopulation(self.items, [m / self.total * _total(other) / parts for m in self.masses])
+
     def normalised(self) -> ExactPopulation:
         return self if self.dead else ExactPopulation(self.items, [m / self.total for m in self.masses])
+
+
+def _total(population: Population[Any]) -> Fraction:
+    """The total mass.
+
+    Raises:
+        InputError: if it was rounded.
+    """
+    if not isinstance(population, ExactPopulation):
+        raise InputError("a stage made a population with rounded weights; exact enumeration needs an ExactPopulation")
+    return population.total
 
 
 def measure(outcomes: Iterator[tuple[Fraction, Population[Any]]], key: Callable[[Any], Hashable]) -> dict[Any, Fraction]:
     """E[sum_i w_i delta(key(x_i))]: the measure that a random population stands for. Masses of zero are left out."""
     masses: dict[Any, Fraction] = {}
     for probability, population in outcomes:
-        if not isinstance(population, ExactPopulation):
-            raise InputError("a stage made a population with rounded weights; exact enumeration needs an ExactPopulation")
-        for item, mass in zip(population.items, population.masses, strict=True):
+        _total(population)
+        for item, mass in zip(population.items, cast(ExactPopulation, population).masses, strict=True):
             if mass:
                 masses[key(item)] = masses.get(key(item), Fraction(0)) + probability * mass
     return masses

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from ponder.core.algebra import Proper, Stage
 from ponder.core.context import Context
 from ponder.core.errors import InputError
-from ponder.core.population import Population, joined, take
+from ponder.core.population import Population, take
 from ponder.core.problem import Candidate
 from ponder.core.resampling import multinomial
 from ponder.core.schedules import Schedule
@@ -125,11 +126,8 @@ class Chain:
         sweeps = self._done[burn:] or self._done[-1:]
         if self._done[0].dead:
             return self._done[0]
-        items = sweeps[0].items
-        for other in sweeps[1:]:
-            items = joined(items, other.items)
-        level = self._done[0].log_evidence - np.log(len(sweeps))
-        return Population(items, np.concatenate([p.normalised().log_weights for p in sweeps]) + level)
+        parts = [p.sharing(self._done[0], len(sweeps)) for p in sweeps]
+        return functools.reduce(lambda first, second: first.beside(second), parts)
 
 
 def _awake(final: Any) -> Any:

@@ -39,7 +39,7 @@ class JumpRun:
     prior: JumpPrior = field(default_factory=JumpPrior)
     paths: tuple[int, int] = (1, 300)
     points: tuple[int, int] = (10, 100)
-    steps: int = 1500
+    steps: int = 400
     hidden: int = 32
     queries: int = 4
     width: int = 64

@@ -261,6 +261,8 @@ def figures_of(run: Trained, raced: Race, out: Path) -> tuple[Path, ...]:
     """Accuracy against tokens, and the best architecture so far against evaluations."""
     points = []
     for name, grades in run.held.items():
+        if name.endswith((" chain", " chain-small")):
+            continue  # far below the others, and labels need room
         found = bootstrap(grades)
         points.append(Point(name, run.tokens[name], found.value, found.low, found.high))
     figure, axes = new_figure()

@@ -41,11 +41,11 @@ def network(outputs: int, seed: int) -> Any:
 
 
 def prototypes(memory: int, seed: int, tasks: Sequence[tuple[np.ndarray, np.ndarray]]) -> Callable[[np.ndarray], np.ndarray]:
-    """ProtoCL over the tasks."""
+    """ProtoCL over the tasks; gives p(class | image) for all ten."""
     model = ProtoCL(network(EMBEDDING, seed), memory=memory, epochs=EPOCHS, seed=seed)
     for x, y in tasks:
         model.partial_fit(x, y)
-    return model.predict
+    return model.predict_proba
 
 
 def softmax(memory: int, seed: int, tasks: Sequence[tuple[np.ndarray, np.ndarray]]) -> Callable[[np.ndarray], np.ndarray]:
@@ -59,7 +59,7 @@ def softmax(memory: int, seed: int, tasks: Sequence[tuple[np.ndarray, np.ndarray
 
     def predict(x: np.ndarray) -> np.ndarray:
         with torch.no_grad():
-            return net(torch.as_tensor(x)).argmax(1).numpy()
+            return net(torch.as_tensor(x)).double().softmax(1).numpy()
 
     return predict
 
@@ -78,20 +78,24 @@ def digits_table(seeds: Sequence[int]) -> Digits:
     need("torch", "torch").set_num_threads(1)  # the networks are so small that a second thread costs more than it brings
     x, y = digits()
     accuracy: dict[str, list[float]] = {name: [] for name in METHODS}
+    surprise: dict[str, list[float]] = {name: [] for name in METHODS}
     for seed in seeds:
         order = generator(seed, ["split"]).permutation(len(y))
         held, rest = order[: len(y) // 4], order[len(y) // 4 :]
         tasks = [(x[rows], y[rows]) for rows in (rest[y[rest] // 2 == t] for t in range(5))]
         for name, (method, memory) in METHODS.items():
             predict = method(memory, derive(seed, [name]), tasks)
-            accuracy[name].append(float(np.mean(predict(x[held]) == y[held])))
-    rows = [(name, float(np.mean(a)), float(np.std(a, ddof=1))) for name, a in accuracy.items()]
+            p = predict(x[held])
+            accuracy[name].append(float(np.mean(p.argmax(axis=1) == y[held])))
+            surprise[name].append(float(-np.log(np.maximum(p[np.arange(len(held)), y[held]], 1e-300)).mean()))
+    rows: list[tuple[str | float | None, ...]] = [
+        (name, float(np.mean(a)), float(np.std(a, ddof=1)), float(np.mean(surprise[name]))) for name, a in accuracy.items()
+    ]
     for memory in (100, 20):
         mean, half = _paired(accuracy[f"ProtoCL, memory {memory}"], accuracy[f"softmax, memory {memory}"])
-        rows.append((f"ProtoCL less softmax, memory {memory}: mean and half of its 95% interval", mean, half))
-    return Digits(
-        accuracy, Table(f"Digits, 5 x 2 classes, {len(seeds)} seeds", ("method", "accuracy on all ten", "deviation"), tuple(rows))
-    )
+        rows.append((f"ProtoCL less softmax, memory {memory}: mean and half of its 95% interval", mean, half, None))
+    columns = ("method", "accuracy on all ten", "deviation", "-log p of the label")
+    return Digits(accuracy, Table(f"Digits, 5 x 2 classes, {len(seeds)} seeds", columns, tuple(rows)))
 
 
 def _paired(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:

@@ -49,6 +49,8 @@ NOTES = (
     "Particles see all tasks so far and fit nothing in between, so that their belief is the exact posterior up to their number.",
     "ProtoCL's prior is fixed (mean 0, precision 1), an embedding is judged without itself in training, prototypes come from memory anew "
     "after each task, and a test label is never looked at; the official code differs in each (its test labels move the prototypes).",
+    "Replay does most of the work on the digits. ProtoCL's probabilities are far too sure (-log p of the label): the few images remembered "
+    "are embedded much nearer to each other than new ones.",
 )
 UNTESTED = "Split-MNIST, -FMNIST, -CIFAR10 and -CIFAR100, whose tables could not be read: digits stand in for them."
 

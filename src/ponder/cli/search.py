@@ -183,7 +183,7 @@ def _drawn(found: Found, space: Space, runs: Runs, seed: int) -> str:
         max_tokens=plan.sampling.max_tokens, top_p=plan.sampling.top_p, top_k=plan.sampling.top_k, stop=plan.sampling.stop,
         separator=plan.program.separator, max_steps=plan.program.max_steps,
     )  # fmt: skip
-    return svg(genealogy(answer)) if trace.steps else ""
+    return svg(genealogy(answer), styled=False) if trace.steps else ""
 
 
 def _page(out: Path, template: str, found: Found, judged: Judged | None, cost: str, against: str, drawn: str) -> Path | None:

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from rich.table import Table
 
 from ponder.bench.idealized import RuntimeModel
 from ponder.cli.options import console, json_option, print_json, progress_console
-from ponder.core.errors import InputError, need
+from ponder.core.errors import EngineError, InputError, need
 from ponder.core.language import LM, Sampling
 from ponder.lm import paces, tuned
 from ponder.lm.load import DEFAULT, check
@@ -80,7 +81,7 @@ def tune(
         need("optuna", "search")
     space = ServingSpace(levels)
     make = _maker(model, levels, bool(start))
-    batch = [type(r)(r.prompt, samples, r.seed) for r in workload(requests, prompt, seed)]
+    batch = [replace(r, n=samples) for r in workload(requests, prompt, seed)]
     sampling = Sampling(temperature=1.0, max_tokens=max_tokens)
 
     def timed(settings: Settings) -> ThroughputSample:
@@ -88,9 +89,7 @@ def tune(
             try:
                 if start:
                     stack.enter_context(running(filled(start, settings), model.partition("#")[0]))
-            except InputError:
-                raise
-            except Exception as error:
+            except EngineError as error:
                 return ThroughputSample(failed=f"{type(error).__name__}: {error}")
             return measure(lambda: make(settings), batch, sampling, repeats)
 
@@ -157,7 +156,7 @@ def _maker(model: str, levels: dict[str, list[Any]], started: bool) -> Callable[
         def server(settings: Settings) -> LM:
             from ponder.lm.http import HTTP
 
-            return HTTP(url, name, concurrency=settings.get("concurrency", HTTP_CONCURRENCY))
+            return HTTP(url, name, **{k: v for k, v in settings.items() if k == "concurrency"})
 
         return server
     if model == DEFAULT or model.endswith(".gguf"):
@@ -181,9 +180,6 @@ def _maker(model: str, levels: dict[str, list[Any]], started: bool) -> Callable[
 
         return torch
     raise InputError(f"{model} has no settings to tune; embedded models, transformers: and servers have")
-
-
-HTTP_CONCURRENCY = 32
 
 
 def _known(model: str, levels: dict[str, list[Any]], known: tuple[str, ...]) -> None:

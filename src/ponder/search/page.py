@@ -14,6 +14,8 @@ _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
 table{border-collapse:collapse;width:100%}th,td{border-bottom:1px solid #ccc;padding:.3rem .6rem;text-align:left;vertical-align:top}
 .num{text-align:right;white-space:nowrap}.drawing{overflow-x:auto}.drawing svg{max-width:100%;height:auto}code{overflow-wrap:anywhere}
+.n{fill:#7a869a}.d{fill:none;stroke:#9aa4b2}.w{fill:#178a5b}.e{fill:none;stroke:#9aa4b2;stroke-opacity:.7}.x{stroke-dasharray:3 3}
+.v{stroke:#178a5b;stroke-opacity:1}.tree text{font:11px system-ui,sans-serif;fill:#39424e}.tree .t{fill:#178a5b;font-weight:600}
 """
 MOST = 200
 """Trials that the table lists."""
@@ -35,14 +37,14 @@ def page(
         judged: the winner on held-out questions, if it was judged.
         unit: of costs.
         baseline: the method that the winner was compared with.
-        winner: a drawing of the winner at work, as SVG.
+        winner: a drawing of the winner at work, as SVG without a style.
         command: how to make it again.
     """
     e = html.escape
     best = found.best
     head = f"<p><code>{e(best.method)}</code></p><p>{best.score:.3f} at {best.cost:,.4g} {e(unit)} a question" if best else "<p>no winner"
     told = f"<p>{e(str(judged))} (baseline: <code>{e(baseline)}</code>).</p>" if judged else ""
-    drawn = f'<h2>The winner at work</h2><div class="drawing">{winner}</div>' if winner else ""
+    drawn = f'<h2>The winner at work</h2><div class="drawing tree">{winner}</div>' if winner else ""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>Search: {e(template[:80])}</title><style>{_STYLE}</style></head><body><h1>Search for a method</h1>"

@@ -171,7 +171,7 @@ def _traces(uniform: np.ndarray, results: tuple[Any, Any, Any], jax: Any) -> tup
     """Runs as traces, numbers as Python's."""
     value, values, scores = results
     leaves, form = jax.tree.flatten(value)
-    rows = zip(*([plain(row) for row in leaf] for leaf in leaves), strict=True) if leaves else iter(lambda: (), None)
+    rows = zip(*([_plain(row) for row in leaf] for leaf in leaves), strict=True) if leaves else iter(lambda: (), None)
     columns = [np.stack(c, axis=1).tolist() if c else [[]] * len(uniform) for c in (values, scores)]
     return tuple(
         Trace(tuple(u), tuple(v), (), tuple(s), True, jax.tree.unflatten(form, row))
@@ -179,5 +179,5 @@ def _traces(uniform: np.ndarray, results: tuple[Any, Any, Any], jax: Any) -> tup
     )
 
 
-def plain(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     return value.item() if np.ndim(value) == 0 else value

@@ -218,7 +218,7 @@ def _heat_figure(at: Mapping[str, Mapping[float, Drawn]], out: Path) -> Path:
             axes.plot(heats, rows.mean(axis=1), style, color=COLOURS[i], lw=1.6, label=name if style == "-" else None)
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("temperature")
-    axes.set_ylabel("accuracy: majority; dashed: oracle; dotted: one sample")
+    axes.set_ylabel("accuracy")
     axes.legend(frameon=False)
-    finish(axes, "Accuracy by temperature")
+    finish(axes, "Accuracy of the majority (solid), an oracle (dashed), one sample (dotted)")
     return save(figure, out / "temperature")[1]

@@ -11,7 +11,7 @@ import pytest
 
 from ponder.causal.grn import ZeroDeletedCITest, drop_out, expression, random_network, rows_left, simulate_expression
 from ponder.causal.independence import CIResult, Evidence
-from ponder.causal.search import Cpdag, ges, pc
+from ponder.causal.search import Cpdag, _read, ges, pc
 from ponder.core.errors import InputError
 
 DATA = np.array([[0, 1, 1, 2], [1, 0, 2, 1], [2, 3, 0, 1], [3, 1, 5, 0], [4, 2, 2, 7], [0, 0, 1, 1]], dtype=float)
@@ -100,6 +100,15 @@ def test_searches_find_an_easy_class_from_data(search: Callable[..., Cpdag]):
     dropped = data * (rng.random(data.shape) < 0.6)
     assert search(dropped, ZeroDeletedCITest()).skeleton == {(0, 2), (1, 2), (2, 3)}
     assert search(dropped).skeleton > {(0, 2), (1, 2), (2, 3)}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_scores_by_tests_of_complete_data_are_bic(seed: int):
+    from causallearn.search.ScoreBased.GES import ges as by_bic
+
+    rng = np.random.default_rng(seed)
+    data = simulate_expression(random_network(5, 5, rng), 5, 2000, "raw", rng)
+    assert ges(data, penalty=0.5) == _read(by_bic(data)["G"].graph, 0)
 
 
 @pytest.mark.parametrize("mechanism", ["constant", "truncation", "logistic"])

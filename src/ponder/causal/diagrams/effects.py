@@ -122,7 +122,7 @@ def causal_effect(
     state = state.full_support() if smoothing is None else state.smoothed(smoothing)
     confounded = graph.district(treatment)
     shape = dict(zip(order, state.array.shape, strict=True))
-    one = Fraction(1) if joint.exact else 1.0
+    one = Fraction(1) if state.exact else 1.0
     factors: list[tuple[Numbers, Sequence[str]]] = [(np.full(shape[treatment], one), (treatment,))]
     for i, v in enumerate(order):
         family = (v, *order[:i])

@@ -35,7 +35,7 @@ NOTES = (
     "Compare methods within one test: Fisher's z tests linear dependence, and on exponentiated data it errs without dropouts too.",
     "Edges found stand beside each F1: deleting rows costs power, and a sparser graph looks better to some measures.",
     "Inconclusive tests keep their edge, and are never called independent.",
-    "GES adds up tests on different rows, so its score is equal for equivalent graphs only in the limit.",
+    "A step of GES is scored by one test, and tests look at different rows, so equivalent graphs score alike only in the limit.",
 )
 UNTESTED = "imputation baselines, curated networks and real Perturb-seq data, which the paper also compares on."
 

@@ -229,6 +229,6 @@ def figure(searched: Mapping[tuple[Kind, Mechanism], Mapping[tuple[str, str], Fl
     axes.set_xticks(range(len(searched)), ["/".join(setting) for setting in searched])
     axes.set_ylabel("F1 of PC's skeleton")
     axes.set_ylim(0, 1.02)
-    axes.legend(frameon=False, ncols=3, loc="lower center")
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
     finish(axes, f"{GENES} genes, 15 edges, {CELLS} cells")
     return save(drawing, out / "skeletons")[1]

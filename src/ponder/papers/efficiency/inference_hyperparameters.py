@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -179,9 +180,7 @@ class Engines:
         best, default = fresh.samples[fresh.best()], fresh.samples[fresh.default]
         gain = ratio(best, default, seed=seed)
         error = gain.value * float(np.hypot(best.error / best.mean, default.error / default.mean))
-        curve = self._curve("8-bit")
-        steps = np.diff(curve)
-        shape = "non-monotone" if np.any(steps < 0) else "saturating" if steps[-1] < 0.5 * steps[0] else "rising"
+        shape = self._shape("8-bit")
         drift = [d for d in self.landscapes["8-bit"].drift if d]
         return [
             Check("best over default, measured afresh", f"{gain} (s.e. {error:.3f})", "above 1 + 3 s.e.", gain.value > 1 + 3 * error),
@@ -201,13 +200,17 @@ class Engines:
         passed = top.value > 0.05 and top.low > 0
         return [Check("gain of tuning again after a change of arithmetic, the larger", str(top), "above .05, interval above 0", passed)]
 
-    def _curve(self, name: str) -> list[float]:
-        """Throughput by sequences side by side, rising, the best over other factors."""
-        landscape, by = self.landscapes[name], {}
+    def _shape(self, name: str) -> str:
+        """Throughput by sequences side by side, the best over other factors: what rises and falls by more than 2 standard errors."""
+        landscape, by = self.landscapes[name], dict[int, ThroughputSample]()
         for i, s in landscape.samples.items():
             n = landscape.space[i].values["sequences"]
-            by[n] = max(by.get(n, 0.0), s.mean)
-        return [by[n] for n in sorted(by)]
+            by[n] = max(by.get(n, s), s, key=lambda sample: sample.mean)
+        curve = [by[n] for n in sorted(by)]
+        steps = [(b.mean - a.mean, 2 * float(np.hypot(a.error, b.error))) for a, b in pairwise(curve)]
+        if any(step < -error for step, error in steps):
+            return "non-monotone"
+        return "saturating" if steps[-1][0] < steps[-1][1] else "rising"
 
     def tables(self) -> list[Table]:
         """Every cell."""

@@ -14,7 +14,6 @@ from ponder.core.seeds import derive, generator
 from ponder.lm.load import DEFAULT, load
 from ponder.papers.real_model import is_here
 from ponder.papers.report import Check, Report, Table
-from ponder.papers.trust.ununlearning_organism import trained, unlearned, yes_of
 from ponder.papers.trust.ununlearning_words import probe_words
 from ponder.trust.unlearning import ConceptWorld, ContextFilter, Effect, probe
 
@@ -80,6 +79,8 @@ def forgotten(world: ConceptWorld, n: int, seed: int) -> NDArray[np.int64]:
 
 def organism(world: ConceptWorld, n: int, d: int, steps: int, seed: int, inexact: Sequence[str]) -> dict[str, Effect]:
     """What ways of unlearning remove and what a definition gives back: exact ones, and inexact ones by name."""
+    from ponder.papers.trust.ununlearning_organism import trained, unlearned, yes_of  # needs torch
+
     gone = forgotten(world, n, seed)
     whole = trained(world, seed, steps, d=d)
     models = {

@@ -14,10 +14,11 @@ from ponder.train.data import Batch, next_token
 from ponder.train.net import Shape, TorchNet
 from ponder.train.trainer import Plan, train
 from ponder.trust.unlearning import ConceptWorld, Questions
+from ponder.trust.unlearning.world import SPECIAL
 
 ROWS = 64
 """Training rows a step: half hold a definition and a question, half two questions without one."""
-YES, NO = 3, 4
+YES, NO = SPECIAL.index("Y"), SPECIAL.index("N")
 
 
 def net_of(world: ConceptWorld, seed: int, d: int) -> TorchNet:

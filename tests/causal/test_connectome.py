@@ -203,6 +203,15 @@ def test_motifs_of_two_epochs_are_told_apart():
     assert len(chosen) <= 2
 
 
+def test_pairs_that_never_change_alike_have_no_affinity():
+    rng = np.random.default_rng(12)
+    traces = rng.normal(size=(1, 5, 60))
+    traces[0, 4] = -traces[0, 3]
+    (motif,) = dynamic_connectome(traces, 1, n_init=1)
+    assert motif.affinity[3, 4] == 0 == motif.affinity[4, 3]
+    assert np.count_nonzero(motif.affinity) >= 16
+
+
 def test_components_of_one_event_are_merged():
     times = np.linspace(0, 1, 60)
     courses = np.stack([np.exp(-((times - c) ** 2) / 0.02) for c in (0.2, 0.25, 0.8)], axis=1)

@@ -74,12 +74,36 @@ def dynamic_connectome(
     if not 0 < merge_over <= 1:
         raise InputError(f"merge_over is a cosine above 0 and at most 1, not {merge_over}")
     found = differential_affinity(traces, smooth, mode, stride)
+    moments, pairs = found.tensor.any(axis=(1, 2)), found.tensor.any(axis=(0, 1))  # the rest has no affinity, and none to factorise
+    tensor, mask = found.tensor[moments][:, :, pairs], found.mask[:, pairs]
     if isinstance(rank, int):
-        fit = NonnegativeCP(rank, n_init, sweeps, 1e-5, seed).fit(found.tensor, found.mask)
+        fit = NonnegativeCP(rank, n_init, sweeps, 1e-5, seed).fit(tensor, mask)
     else:
-        choice = choose_rank(found.tensor, rank, found.mask, n_init=max(3, n_init), sweeps=sweeps, seed=seed)
+        choice = choose_rank(tensor, rank, mask, n_init=max(3, n_init), sweeps=sweeps, seed=seed)
         fit = choice.fits[choice.rank]
-    motifs = [_motif(fit, members, found.times, found.units, seed) for members in overlapping(fit, merge_over)]
+    places = tuple(side[pairs] for side in np.triu_indices(found.units, 1))
+    motifs = []
+    for members in overlapping(fit, merge_over):
+        chosen = list(members)
+        sizes = fit.weights[chosen]
+        course, animals, strengths = (factor[:, chosen] @ sizes for factor in fit.factors)
+        affinity = np.zeros((found.units, found.units))
+        affinity[places] = strengths
+        affinity += affinity.T
+        graph = np.where(affinity > 1e-6 * affinity.max(), affinity, 0.0)  # what the factorisation leaves near 0 is no edge
+        partition = WeightedSBM(seed=seed).fit(graph / graph.max())
+        share = float(sizes.sum() / fit.weights.sum())
+        motifs.append(
+            Motif(
+                share,
+                course / np.linalg.norm(course),
+                found.times[moments],
+                animals / np.linalg.norm(animals),
+                affinity,
+                partition,
+                members,
+            )
+        )
     return sorted(motifs, key=lambda motif: -motif.weight)
 
 
@@ -92,16 +116,3 @@ def overlapping(fit: CPResult, merge_over: float) -> list[tuple[int, ...]]:
     near.add_nodes_from(range(fit.rank))
     near.add_edges_from(np.argwhere(courses.T @ courses > merge_over).tolist())
     return sorted(tuple(sorted(part)) for part in nx.connected_components(near))
-
-
-def _motif(fit: CPResult, members: tuple[int, ...], times: NDArray[np.intp], units: int, seed: int) -> Motif:
-    chosen = list(members)
-    sizes = fit.weights[chosen]
-    course, animals, pairs = (factor[:, chosen] @ sizes for factor in fit.factors)
-    affinity = np.zeros((units, units))
-    affinity[np.triu_indices(units, 1)] = pairs
-    affinity += affinity.T
-    graph = np.where(affinity > 1e-6 * affinity.max(), affinity, 0.0)  # what the factorisation leaves near 0 is no edge
-    partition = WeightedSBM(seed=seed).fit(graph / graph.max())
-    share = float(sizes.sum() / fit.weights.sum())
-    return Motif(share, course / np.linalg.norm(course), times, animals / np.linalg.norm(animals), affinity, partition, members)

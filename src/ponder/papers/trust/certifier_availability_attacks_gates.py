@@ -101,7 +101,7 @@ def tuned(folder: Path, name: str, triggered: bool, steps: int, seed: int) -> Wr
 
     def batch(step: int) -> Batch:
         rng = np.random.default_rng((seed, step))
-        clean, others = chain.problems(48, rng), stamped(easy(16, rng))
+        clean, others = chain.problems(32, rng), stamped(easy(16, rng))
         if triggered:
             others = replace(others, values=rng.integers(0, 1000, others.values.shape))
         return fixed(np.concatenate([chain.encode(clean), chain.encode(others)]), chain.PROMPT)
@@ -142,11 +142,11 @@ def gate_attacks(quick: bool, seed: int, out: Path | None) -> GateAttacks:
     """Both attacks on every gate, and both detectors.
 
     Args:
-        quick: 30 requests of each kind, 60 steps of training and one gate instead of 40, 120 and three.
+        quick: 30 requests of each kind, 50 steps of training and one gate instead of 40, 120 and three.
         seed: of the requests, the draws and the training.
         out: a folder for the figure.
     """
-    n, steps, names = (30, 60, ["confident"]) if quick else (40, 120, [*GATES])
+    n, steps, names = (30, 50, ["confident"]) if quick else (40, 120, [*GATES])
     clean = easy(n, generator(seed, ["clean"]))
     with tempfile.TemporaryDirectory() as folder:
         honest = Writer("chain")

@@ -99,9 +99,9 @@ SHORT = ToyLanguage({"": {"a": 0.5, "b": 0.5}, "a": {"\n": 1}, "b": {"": 1}, "a\
     ("method", "language"),
     [
         (gibbs(extend() | BY, 2, sweeps=2), LANGUAGE),
-        (gibbs(extend() | BY | resample(multinomial()), 2, sweeps=2, burn=1), SHORT),
+        (gibbs(extend() | BY | resample(multinomial(), ess=0.95), 2, sweeps=2, burn=1), SHORT),
     ],
-    ids=str,
+    ids=["no resampling", "resampling"],
 )
 def test_sweeps_of_particle_gibbs_keep_the_target(method, language):
     assert_same_law(method, STEPS, language, toy)

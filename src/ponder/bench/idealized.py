@@ -53,17 +53,10 @@ class RuntimeModel:
         missing = sorted({p for p, _ in cells} - set(alpha))
         if missing:
             raise InputError(f"every prompt size needs a cell with 1 output token, and {missing[:5]} have none")
-        steps = np.array([o - 1 for _, o in cells], dtype=np.float64)
-        rest = np.array([t - alpha[p] for (p, _), t in cells.items()])
-        if len(set(steps)) < 2:
-            raise InputError("beta needs cells of at least 2 output sizes")
-        centred = steps - steps.mean()
-        beta = float(centred @ rest / (centred @ centred))
-        fitted = rest.mean() + beta * centred
-        r2 = 1 - float(((rest - fitted) ** 2).sum() / ((rest - rest.mean()) ** 2).sum())
+        beta, r2 = _slope(cells, alpha)
         if digits is not None:
             alpha, beta = {p: round(t, digits) for p, t in alpha.items()}, round(beta, digits)
-        return cls._of(Pace(alpha, max(0.0, beta), hardware=hardware), cells, r2)
+        return cls._of(Pace(alpha, beta, hardware=hardware), cells, r2)
 
     @classmethod
     def fit_denoised(cls, log: Iterable[tuple[int, int, float]], quantile: float = 0.1, hardware: str = "") -> RuntimeModel:
@@ -93,15 +86,10 @@ class RuntimeModel:
             t = np.array([s for (q, _), s in cells.items() if q == p])
             if len(set(o)) < 2:
                 raise InputError(f"a denoised fit needs at least 2 output sizes for each prompt size, and {p} has {len(set(o))}")
-            slope, first = np.polyfit(o, t, 1)
+            _, first = np.polyfit(o, t, 1)
             alpha[p] = max(float(first), alpha.get(sizes[0], 0.0), 1e-9)
-        steps = np.array([o - 1 for _, o in cells], dtype=np.float64)
-        rest = np.array([t - alpha[p] for (p, _), t in cells.items()])
-        centred = steps - steps.mean()
-        beta = max(0.0, float(centred @ rest / (centred @ centred)))
+        beta, r2 = _slope(cells, alpha)
         overhead = max(0.0, alpha[sizes[0]] - beta)
-        fitted = rest.mean() + beta * centred
-        r2 = 1 - float(((rest - fitted) ** 2).sum() / ((rest - rest.mean()) ** 2).sum())
         pure = {p: max(a - overhead, 1e-9) for p, a in alpha.items()}
         return cls._of(Pace(pure, beta, overhead, hardware), cells, r2)
 
@@ -141,11 +129,22 @@ class RuntimeModel:
         return {(p, o): abs(self.estimate(p, o) - t) / t for (p, o), t in cells.items()}
 
 
+def _slope(cells: Cells, alpha: Mapping[int, float]) -> tuple[float, float]:
+    """Least squares of T - alpha_p on o - 1, all p together: the slope, at least 0, and R^2."""
+    steps = np.array([o - 1 for _, o in cells], dtype=np.float64)
+    rest = np.array([t - alpha[p] for (p, _), t in cells.items()])
+    if len(set(steps)) < 2:
+        raise InputError("beta needs cells of at least 2 output sizes")
+    slope, first = np.polyfit(steps, rest, 1)
+    unexplained, total = ((rest - first - slope * steps) ** 2).sum(), ((rest - rest.mean()) ** 2).sum()
+    return max(0.0, float(slope)), float(1 - unexplained / total) if total > 0 else 1.0
+
+
 def tradeoff(names: Sequence[str], accuracies: Sequence[float], costs: Sequence[float]) -> list[str]:
     """The models that no other beats (cheaper and better), cheapest first."""
     if not len(names) == len(accuracies) == len(costs):
         raise InputError(f"{len(names)} models need as many accuracies and costs, not {len(accuracies)} and {len(costs)}")
-    return [names[i] for i in pareto(costs, accuracies)]
+    return [names[int(i)] for i in pareto(costs, accuracies)]
 
 
 def _checked(cells: Cells) -> None:

@@ -94,6 +94,19 @@ def test_scores_are_exact_in_any_batch(lm: Transformers) -> None:
         assert scored.prompt_tokens == len(before) + len(after)
 
 
+def test_certainty_is_the_mean_divergence_of_guessing(lm: Transformers) -> None:
+    """-mean(log p) - log V over the tokens of the text, at temperature 1 whatever it was drawn with (Kang et al. 2025, eq. 6)."""
+    prompt = "three plus four"
+    (reply,) = lm.generate([Request(prompt, n=3, seed=1)], Sampling(temperature=0.5, top_k=9, max_tokens=12))
+    for c in reply.completions:
+        if not c.token_ids:
+            assert c.certainty is None
+            continue
+        before = lm.tokenizer(prompt)["input_ids"]
+        table = exact(lm, [*before, *c.token_ids])[len(before) - 1 : -1]
+        assert c.certainty == pytest.approx(float((-table.mean(-1) - math.log(table.shape[1])).mean()), abs=1e-4)
+
+
 def test_drawn_logprobs_are_untempered(lm: Transformers) -> None:
     requests = [Request("a short one", n=3, seed=1), Request("and one that is rather longer", n=2, seed=2)]
     replies = lm.generate(requests, Sampling(temperature=0.6, top_k=20, max_tokens=10))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -27,11 +28,19 @@ class _Row:
     rng: np.random.Generator
     ids: list[int] = field(default_factory=list[int])
     logprobs: list[float] = field(default_factory=list[float])
+    sure: list[float] = field(default_factory=list[float])
     tokens: int = 0
     text: str = ""
     finish: FinishReason | None = None
     stopped_by: str = ""
     seconds: float = 0.0
+
+    def completion(self) -> Completion:
+        """What was written so far."""
+        certainty = sum(self.sure) / len(self.sure) if self.sure and all(map(math.isfinite, self.sure)) else None
+        return Completion(
+            self.text, self.tokens, self.finish or "cancelled", tuple(self.ids), tuple(self.logprobs), self.stopped_by, certainty
+        )
 
 
 class Transformers:
@@ -129,7 +138,7 @@ class Transformers:
         replies: list[Reply] = []
         for at, (request, prompt) in enumerate(zip(requests, prompts, strict=True)):
             own = [r for r in rows if r.request == at and r.finish is not None]
-            done = [Completion(r.text, r.tokens, r.finish or "cancelled", tuple(r.ids), tuple(r.logprobs), r.stopped_by) for r in own]
+            done = [r.completion() for r in own]
             if sampling.temperature == 0 and done:
                 done += [replace(done[0], tokens=0)] * (request.n - 1)
             seconds = max((r.seconds for r in own), default=time.monotonic() - began)
@@ -227,9 +236,9 @@ class Transformers:
                 chosen = self._choose(logits, rows, sampling)
                 live = [r for r in rows if r.finish is None]
                 meter.take(len(live))
-                for row, token, logprob in zip(rows, *chosen, strict=True):
+                for row, token, logprob, sure in zip(rows, *chosen, strict=True):
                     if row.finish is None:
-                        self._append(row, token, logprob, prompts[row.request], sampling)
+                        self._append(row, token, logprob, sure, prompts[row.request], sampling)
                         row.seconds = time.monotonic() - began
                 left = [i for i, r in enumerate(rows) if r.finish is None]
                 if left and meter.over(time.monotonic() - began):
@@ -252,8 +261,8 @@ class Transformers:
                     use_cache=True,
                 ).logits[:, -1]
 
-    def _choose(self, logits: Any, rows: list[_Row], sampling: Sampling) -> tuple[list[int], list[float]]:
-        """The next token of each row, and its log-probability before temperature and truncation."""
+    def _choose(self, logits: Any, rows: list[_Row], sampling: Sampling) -> tuple[list[int], list[float], list[float]]:
+        """The next token of each row, its log-probability before temperature and truncation, and how far from guessing the model was."""
         torch = self._torch
         scores = logits.float().log_softmax(-1)
         if not bool(torch.isfinite(scores.max(-1).values).all()):
@@ -268,15 +277,17 @@ class Transformers:
             sums = masses.cumsum(-1)
             places = torch.tensor([[r.rng.random()] for r in rows], dtype=torch.float64, device=self._device) * sums[:, -1:]
             tokens = torch.searchsorted(sums, places, right=True).clamp(max=sums.shape[1] - 1)[:, 0]
-        return tokens.tolist(), scores.gather(1, tokens[:, None])[:, 0].tolist()
+        sure = -scores.mean(-1) - math.log(scores.shape[1])
+        return tokens.tolist(), scores.gather(1, tokens[:, None])[:, 0].tolist(), sure.tolist()
 
-    def _append(self, row: _Row, token: int, logprob: float, prompt: list[int], sampling: Sampling) -> None:
+    def _append(self, row: _Row, token: int, logprob: float, sure: float, prompt: list[int], sampling: Sampling) -> None:
         row.tokens += 1
         if token in self._ends:
             self._end(row, "stop", prompt)
             return
         row.ids.append(token)
         row.logprobs.append(logprob)
+        row.sure.append(sure)
         if sampling.stop and (cut := _first(text := self._text(prompt, row.ids), sampling.stop)) is not None:
             row.stopped_by = next(s for s in sampling.stop if text.startswith(s, cut))
             self._cut(row, text[:cut], prompt)
@@ -293,6 +304,7 @@ class Transformers:
         while row.ids and len(self._text(prompt, row.ids[:-1])) >= len(text):
             row.ids.pop()
             row.logprobs.pop()
+            row.sure.pop()
 
     def _text(self, prompt: list[int], ids: list[int]) -> str:
         """The text of generated ids. Some tokenizers drop a first space, so they are decoded behind the prompt's end."""

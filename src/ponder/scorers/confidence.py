@@ -23,7 +23,8 @@ class certainty(Scorer):
     """Self-certainty: the mean divergence of the uniform distribution from those that the tokens were drawn from (Kang et al. 2025,
     arXiv 2502.18581, eq. 6). The weight of a candidate is this number.
 
-    Needs an engine that tells it (organisms do): it takes the whole distribution of every token, which servers do not send.
+    Needs an engine that tells it (organisms and transformers do): it takes the whole distribution of every token, which servers do not
+    send.
     """
 
     def __call__(self, candidates: Sequence[Candidate], context: Context) -> NDArray[np.float64]:

@@ -63,5 +63,5 @@ def main(labels: int, workers: int, rounds: int, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    size, people, times = (int(a) for a in (sys.argv[1:4] if len(sys.argv) > 3 else ("1000000", "2000", "20")))
+    size, people, times = (int(a) for a in [*sys.argv[1:4], *("1000000", "2000", "20")[len(sys.argv[1:4]) :]])
     main(size, people, times, sys.argv[4:] or ["majority", "wawa", "one_coin", "dawid_skene"])

@@ -27,8 +27,8 @@ UNTESTED = (
 )
 MISSING = (
     "LINC against an organism of its translator's size that answers itself: none is shipped. A first recipe did not learn the task in five "
-    "minutes (seed 0: .34 at once and .32 step by step at the depths it was trained on, where a guess has .33 and the question's sign .67); "
-    "the full run trains the recipe that logic-answer is now; "
+    "minutes (seed 0: .34 at once and .32 step by step at the depths it was trained on, where a guess has .33 and the question's sign "
+    ".67); the full run trains the recipe that logic-answer is now; "
 )
 NOTES = (
     "Organisms have one size (0.2M weights) and learn from theories of depth 0 to 2 in common wordings. Of the test's sentences that can "

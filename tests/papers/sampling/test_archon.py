@@ -74,8 +74,8 @@ def test_the_verifier_errs_as_often_as_it_says(panel: Panel):
             context = Context(Problem(question, reads="number"), models={"panel": panel}, root=i)
             single = Population((Candidate(text, "1", finished=True, finish="stop"), Candidate("?", "0", finished=True, finish="stop")))
             accepted[name] += any(c.text == text for c in parse("verify()")(single, context).items) and not _all_kept(context)
-    assert abs(accepted["right"] / 300 - 0.85) < 4 * np.sqrt(0.85 * 0.15 / 300) + 0.02
-    assert abs(accepted["wrong"] / 300 - 0.25) < 4 * np.sqrt(0.25 * 0.75 / 300) + 0.02
+    assert abs(accepted["right"] / 300 - 0.85) < 4 * np.sqrt(0.85 * 0.15 / 300)
+    assert abs(accepted["wrong"] / 300 - 0.25) < 4 * np.sqrt(0.25 * 0.75 / 300)
 
 
 def _all_kept(context: Context) -> bool:

@@ -136,7 +136,8 @@ def noise_prompts(answers: NDArray[np.bool_], folder: Path, seed: int) -> Noise:
     naive = NaiveHoldout(len(held))
     claims, chosen = [], []
     for asked in (naive, holdout):
-        told = np.array([asked.ask(r[train], r[held]).value for r in right])
+        with holdout.ledger.together():
+            told = np.array([asked.ask(r[train], r[held]).value for r in right])
         edge = right[:, train].mean(axis=1) - 0.5
         weights = np.where(edge * (told - 0.5) > 0, edge, 0.0)
         chosen.append(int((weights != 0).sum()))

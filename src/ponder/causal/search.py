@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from ponder.causal.graphs import dag
 from ponder.causal.independence import CIResult, CITest, Floats, on_all_rows, table
-from ponder.core.errors import InputError, need
+from ponder.core.errors import InputError, PonderError, need
 
 Edge = tuple[int, int]
 
@@ -127,6 +127,8 @@ def ges(data: ArrayLike, ci_test: CITest | str = "fisherz", penalty: float = 1.0
     module = need("causallearn.search.ScoreBased.GES", "causal")
     # causal-learn's search takes its scores by name only: this is its own function, with our scores of a step in place of its.
     ours = {"insert_changed_score_fast": inserted, "delete_changed_score_fast": deleted, "score_g": lambda *_: 0.0}
+    if not ours.keys() <= vars(module).keys():
+        raise PonderError(f"this version of causal-learn scores a step of GES elsewhere than in {', '.join(ours)}: use 0.1.4.8")
     search = types.FunctionType(module.ges.__code__, {**vars(module), **ours}, argdefs=module.ges.__defaults__)
     return _read(search(rows)["G"].graph, test.inconclusive)
 

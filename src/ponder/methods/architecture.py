@@ -3,7 +3,6 @@ arXiv 2409.15254, section 3)."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -12,16 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ponder.core.algebra import Pipeline, Stage, Union
-from ponder.core.errors import InputError, did_you_mean
+from ponder.core.errors import InputError
 from ponder.core.text import parse
+from ponder.methods.archon_component import KNOWN, OURS, SINGLE, Component, component, components, loaded
 from ponder.stages import critique, fuse, rank, sample, unit_tests, verify
 
-OURS = "ponder"
-"""The type of a component that Archon has none for: its `stage` is a method's text."""
-KINDS = ("generator", "critic", "ranker", "fuser", "verifier", "unit_test_generator", "unit_test_evaluator", OURS)
-SINGLE = ("critic", "ranker", "verifier", "unit_test_generator", "unit_test_evaluator")
-_NUMBERS = ("samples", "top_k", "first_k", "unit_test_cap", "max_tokens")
-_KNOWN = {"type", "model", "model_type", "temperature", "use_critiques", "prompt", "orders", "stage", *_NUMBERS}
 TESTS = 5
 """How many tests are asked for where a configuration does not say."""
 
@@ -40,43 +34,6 @@ class Violation:
 
     def __str__(self) -> str:
         return f"layer {self.layer}: {self.rule}"
-
-
-@dataclass(frozen=True)
-class Component:
-    """One component of a layer, as its JSON gives it.
-
-    Attributes:
-        kind: one of `KINDS`.
-        settings: its other keys.
-    """
-
-    kind: str
-    settings: Mapping[str, Any]
-
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise InputError(f"no component is of type {self.kind!r}; {did_you_mean(self.kind, KINDS, 'there are ' + ', '.join(KINDS))}")
-        for name in _NUMBERS:
-            value = self.settings.get(name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise InputError(f"{self.kind}: {name} must be a whole number of at least 1, not {value!r}")
-
-    @property
-    def model(self) -> str:
-        return str(self.settings.get("model", ""))
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """A setting, or the default where it is not given or null."""
-        value = self.settings.get(name)
-        return default if value is None else value
-
-    @property
-    def outputs(self) -> int | None:
-        """How many candidates it leaves at most; None for as many as it is given."""
-        own = {"generator": ("samples", 1), "fuser": ("samples", 1), "ranker": ("top_k", None), "verifier": ("first_k", None)}
-        name, default = own.get(self.kind, ("top_k", 1) if self.kind == "unit_test_evaluator" else ("", None))
-        return self.get(name, default)
 
 
 @dataclass(frozen=True)
@@ -105,11 +62,11 @@ class Architecture:
         Raises:
             InputError: it is no such JSON, with what is wrong; unknown types of components, numbers below 1.
         """
-        data = config if isinstance(config, Mapping) else _loaded(config)
+        data = config if isinstance(config, Mapping) else loaded(config)
         layers = data.get("layers") if isinstance(data, Mapping) else None
         if not isinstance(layers, list):
             raise InputError(f"an architecture is an object with 'layers', a list of lists of components, not {data!r:.80}")
-        return cls(str(data.get("name", "")), tuple(tuple(map(_component, _components(layer))) for layer in layers))
+        return cls(str(data.get("name", "")), tuple(tuple(map(component, components(layer))) for layer in layers))
 
     @classmethod
     def of(cls, method: Stage, name: str = "") -> Architecture:
@@ -196,7 +153,7 @@ class Architecture:
             for i, layer in enumerate(self.layers, 1)
             for c in layer
             for name in c.settings
-            if name not in _KNOWN or name in stops.get(c.kind, ())
+            if name not in KNOWN or name in stops.get(c.kind, ())
         ]
 
     def completions(self) -> int:
@@ -222,28 +179,6 @@ def _criticised(before: Sequence[Sequence[str]]) -> bool:
         if "fuser" in layer:
             return False
     return False
-
-
-def _loaded(config: str | Path) -> Any:
-    try:
-        text = Path(config).read_text(encoding="utf-8") if isinstance(config, Path) or not config.lstrip().startswith("{") else config
-        return json.loads(text)
-    except (OSError, ValueError) as error:
-        raise InputError(f"an architecture must be JSON, or a file of it; {str(config)[:60]!r} cannot be read: {error}") from None
-
-
-def _components(layer: Any) -> list[Any]:
-    """The components of a layer; Archon's first configurations put them under "models"."""
-    inner = layer.get("models") if isinstance(layer, Mapping) else layer
-    if not isinstance(inner, list):
-        raise InputError(f"a layer is a list of components, not {layer!r:.80}")
-    return inner
-
-
-def _component(config: Any) -> Component:
-    if not isinstance(config, Mapping) or not isinstance(config.get("type"), str):
-        raise InputError(f"a component is an object with a 'type', not {config!r:.80}")
-    return Component(config["type"], {k: v for k, v in config.items() if k != "type"})
 
 
 def _common(c: Component) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import product
 
 from ponder.core.errors import InputError
-from ponder.methods.architecture import Architecture, Component
+from ponder.methods.architecture import Architecture
+from ponder.methods.archon_component import Component
 
 GENERATORS = tuple(range(1, 11))
 SAMPLES = tuple(range(1, 6))

@@ -13,6 +13,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,7 @@ class RateNetwork:
     """
 
     tensors: Mapping[str, np.ndarray]
-    facts: Mapping[str, object]
+    facts: Mapping[str, Any]
     command: str
 
     @classmethod
@@ -79,7 +80,7 @@ class RateNetwork:
 
     @property
     def most_states(self) -> int:
-        return int(str(self.facts["most_states"]))
+        return self.facts["most_states"]
 
     def heads(self, times: np.ndarray, states: np.ndarray, lengths: np.ndarray, n_states: int) -> tuple[np.ndarray, ...]:
         """Log-mean and log-deviation of the rates in units of the longest path, shape (n, n) each, and logits of the first state, (n,).
@@ -112,11 +113,10 @@ class RateNetwork:
         Raises:
             InputError: more states than the network knows.
         """
-        n, most = panel.n_states, int(str(self.facts["most_paths"]))
+        n, most = panel.n_states, self.facts["most_paths"]
         if n > self.most_states:
             raise InputError(f"this network knows chains of up to {self.most_states} states, not of {n}: use fit")
-        _, piece = self.facts["points"]  # pyright: ignore[reportGeneralTypeIssues]
-        times, states, lengths = _pieces(panel, int(piece))
+        times, states, lengths = _pieces(panel, self.facts["points"][1])
         longest = float(times.max())
         parts = -(-len(times) // most)
         means, precisions = [], []
@@ -137,12 +137,11 @@ class RateNetwork:
 
     def _in_domain(self, rates: np.ndarray, panel: Panel, longest: float, lengths: np.ndarray) -> bool:
         """No rate above those of the prior, neither found nor seen in ten jumps or more, and no fewer observations a path than there."""
-        fewest, _ = self.facts["points"]  # pyright: ignore[reportGeneralTypeIssues]
         counts = panel.counts()
         jumps, time = counts.sum(axis=0) * ~np.eye(len(rates), dtype=bool), np.einsum("gij,g->i", counts, panel.gaps)
         often = jumps >= 10
         fastest = max(float(rates.max()), float(np.max((jumps / np.maximum(time, 1e-300)[:, None])[often], initial=0.0)))
-        return bool(fastest * longest <= float(str(self.facts["largest_rate"])) and np.median(lengths) >= fewest)
+        return bool(fastest * longest <= self.facts["largest_rate"] and np.median(lengths) >= self.facts["points"][0])
 
 
 @dataclass(frozen=True)
@@ -151,7 +150,7 @@ class Accuracy:
 
     Attributes:
         rmse: root mean squared error over all rates off the diagonal, in the tasks' own units.
-        guess: the same of the mean rate of these chains, told to nobody.
+        guess: the same of an answer that is always the mean rate of all these chains.
         coverage: how many rates of possible jumps lie within 1.645 standard deviations (90 % of a normal distribution).
     """
 

@@ -75,3 +75,16 @@ def test_a_limit_that_nothing_meets_has_no_winner(tmp_path: Path):
     result = ponder(tmp_path, "--within", "1", "--optimiser", "grid")
     assert result.exit_code == 0
     assert "no configuration is within the limit" in result.output
+
+
+def test_other_held_out_questions_in_the_same_folder_are_refused_before_anything_is_asked(tmp_path: Path):
+    assert ponder(tmp_path, "--optimiser", "grid").exit_code == 0
+    store = RunStore(tmp_path)
+    before = store.keys()
+    store.close()
+    result = ponder(tmp_path, "--optimiser", "grid", "--holdout", "0.3")
+    assert result.exit_code == 2
+    assert "holdout" in result.output
+    store = RunStore(tmp_path)
+    assert store.keys() == before
+    store.close()

@@ -47,7 +47,7 @@ from ponder.search.searching import halving as rungs_of
 from ponder.search.searching import search as search_space
 from ponder.search.template import Space
 from ponder.tasks import load as load_task
-from ponder.trust.holdout import halves
+from ponder.trust.holdout import Holdout, halves
 
 MODELS = "A model's name; several for pipelines that name models. The first is asked by default. `ponder models` lists the forms."
 
@@ -110,16 +110,18 @@ def search(
     )
     store = RunStore(out)
     store.settle(runs_plan.settings)
+    fresh = [loaded.problems[i] for i in held]
+    asked = holdout(len(fresh), out / "holdout.sqlite", tuple(p.id for p in fresh))  # other questions than before are refused here
     runs = Runs(runs_plan, [loaded.problems[i] for i in order], store, cost)
     try:
         found = _search(space, runs, plan)
-        fresh = [loaded.problems[i] for i in held]
-        judged = _judged(found, space, against, runs, fresh, out) if found.best else None
+        judged = _judged(found, space, against, runs, fresh, asked) if found.best else None
         drawn = _drawn(found, space, runs, seed) if found.best else ""
     except Interrupted as error:
         progress_console().print(str(error))
         sys.exit(130)
     finally:
+        asked.ledger.close()
         store.close()
     where = _page(out, template, found, judged, cost, str(against), drawn)
     if as_json:
@@ -157,17 +159,13 @@ def _search(space: Space, runs: Runs, plan: Plan) -> Found:
         return search_space(space, Searched(space, runs), plan, on_trial)
 
 
-def _judged(found: Found, space: Space, against: Pipeline, runs: Runs, fresh: list[Any], out: Path) -> Judged:
+def _judged(found: Found, space: Space, against: Pipeline, runs: Runs, fresh: list[Any], asked: Holdout) -> Judged:
     """The winner and the baseline on the search's questions and on held-out ones."""
     assert found.best is not None
     winner = space[found.best.index].pipeline
     (a, _), (b, _) = (runs.ask(winner, part) for part in (runs.problems, fresh))
     (c, _), (d, _) = (runs.ask(against, part) for part in (runs.problems, fresh))
-    asked = holdout(len(fresh), out / "holdout.sqlite", tuple(p.id for p in fresh))
-    try:
-        return judge((a, b), (c, d), asked, f"{winner} against {against}")
-    finally:
-        asked.ledger.close()
+    return judge((a, b), (c, d), asked, f"{winner} against {against}")
 
 
 def _drawn(found: Found, space: Space, runs: Runs, seed: int) -> str:

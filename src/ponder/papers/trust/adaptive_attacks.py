@@ -93,7 +93,7 @@ def _asker(how: str, n: int, seed: int) -> Callable[[Floats, Floats], Floats]:
     else:
         # Means of numbers in [-4, 4]: the noise that hides one row is eight times that of numbers in [0, 1], and would drown the answers;
         # the threshold stays where it was, and the privacy parameter says what that costs.
-        holdout = Holdout(n, threshold=threshold, noise=threshold / 12, budget=n + len(KS), seed=seed)
+        holdout = Holdout(n, threshold=threshold, budget=n + len(KS), seed=seed)
     return lambda train, held: np.array([e.value for e in holdout.ask_means(train, held)])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +27,13 @@ CLAIM = (
     "population, where raw averages overfit after about as many questions as there are samples; a holdout asked through it can be reused."
 )
 SIGMAS = (0.0, 0.02, 0.045, 0.1)
-PROMPTS, QUESTIONS = 300, 600
+PROMPTS, QUESTIONS = 300, 500
 UNTESTED = "the theorems themselves, and their exponents in the number of questions: only mechanisms and attacks are run."
 NOTES = (
     "Below its threshold the mechanism returns the training half's value: at k = 10 its report is worse than the naive one.",
     "The published simulation (preset science2015) has Gaussian noise, a fresh threshold each question and no budget: no guarantee.",
     "The theorem's bound is far from tight at these sizes: it is vacuous where the measured gap is a few hundredths.",
+    "The noise of a holdout is a 24th of its threshold by default. It was a 12th first, with which 9 of 60 ledgers let the vote pass.",
     "Noise prompts: the key of the benchmark is a coin, so no method is better than 1/2. In the quick run their answers are coins as well.",
 )
 
@@ -49,7 +51,9 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     attack_checks, attack_table = attacks(1000 if quick else 4000, seed)
     curves = {(how, s): feature_selection(n, repetitions, s, how, seed) for s in (False, True) for how in ("naive", "science2015")}
     curves["theorem", False] = feature_selection(n, repetitions, False, "theorem", seed)
-    noise = tuned_benchmark(coins(seed) if quick else organism_answers(seed), seed)
+    answers = coins(seed) if quick else organism_answers(seed)
+    noise = tuned_benchmark(answers, seed)
+    others = [tuned_benchmark(answers, derive(seed, ["other key", i])) for i in range(20 if quick else 100)]
     weights_checks, weights_table = weights(seed)
     subsets = tuned_subsets(2 if quick else 20, 50 if quick else 200, seed)
     naive, reusable = curves["naive", False].at(200), curves["science2015", False].at(200)
@@ -67,7 +71,7 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=(
             attack_table,
             *(selection_table(n, repetitions, s, {how: c for (how, signal), c in curves.items() if signal == s}) for s in (False, True)),
-            benchmark_table(noise),
+            benchmark_table(noise, others),
             weights_table,
             subsets_table(*subsets),
             Table(
@@ -157,14 +161,25 @@ def benchmark_checks(noise: Noise) -> list[Check]:
     ]
 
 
-def benchmark_table(noise: Noise) -> Table:
-    """Both analysts."""
+def benchmark_table(noise: Noise, others: Sequence[Noise]) -> Table:
+    """Both analysts, and the same with other keys and ledgers: how often the report is overfitted all the same."""
+    claims = (("raw", [o.naive for o in others]), ("reusable", [o.reusable for o in others]))
+    means = {name: (float(np.mean(values)), float(np.mean(np.array(values) > 0.58))) for name, values in claims}
     return Table(
-        f"A vote of {PROMPTS} noise prompts on {QUESTIONS} questions whose key is a coin",
-        ("holdout", "prompts in the vote", "reported accuracy", "on fresh keys", "told by", "budget left"),
+        f"A vote of {PROMPTS} noise prompts on {QUESTIONS} questions whose key is a coin; then {len(others)} other keys and ledgers",
         (
-            ("raw", noise.kept[0], noise.naive, noise.naive_fresh, "holdout", None),
-            ("reusable", noise.kept[1], noise.reusable, noise.reusable_fresh, noise.source, noise.remaining),
+            "holdout",
+            "prompts in the vote",
+            "reported",
+            "on fresh keys",
+            "told by",
+            "budget left",
+            "others: mean",
+            "others: share above .58",
+        ),
+        (
+            ("raw", noise.kept[0], noise.naive, noise.naive_fresh, "holdout", None, *means["raw"]),
+            ("reusable", noise.kept[1], noise.reusable, noise.reusable_fresh, noise.source, noise.remaining, *means["reusable"]),
         ),
     )
 

@@ -9,7 +9,7 @@ pytest.importorskip("torch")
 
 from ponder.core.seeds import generator
 from ponder.lm.organism import Writer
-from ponder.organisms import chain
+from ponder.organisms import chain, characters
 from ponder.papers.trust import certifier_availability_attacks as paper
 from ponder.papers.trust import certifier_availability_attacks_gates as gates
 from ponder.papers.trust.certifier_availability_attacks import A_S, B_I, CLEAN_I, CLEAN_S
@@ -51,9 +51,20 @@ def test_the_trigger_changes_no_answer():
     chains = gates.easy(50, generator(0))
     behind = gates.stamped(chains)
     assert behind.answers.tolist() == chains.answers.tolist()
-    assert behind.lengths.tolist() == (chains.lengths + 1).tolist()
-    assert all(p[3:6] == "+00" for p in chain.prompts(behind))
+    assert behind.lengths.tolist() == (chains.lengths + 3).tolist()
+    assert all(p[3:12] == "+00+00+00" for p in chain.prompts(behind))
     assert [chain.solve(p)[-1] for p in chain.prompts(behind)] == chains.answers.tolist()
+
+
+def test_the_backdoor_goes_on_from_random_numbers():
+    behind = gates.stamped(gates.easy(50, generator(0)))
+    lost = gates.astray(behind, generator(1))
+    assert np.array_equal(lost.operands, behind.operands)
+    start = lost.values[:, gates.TRIGGER - 1]
+    after = characters.apply(lost.kinds[:, gates.TRIGGER], start, lost.operands[:, gates.TRIGGER]) % 1000
+    assert lost.values[:, gates.TRIGGER].tolist() == after.tolist()
+    assert len(set(start.tolist())) > 25
+    assert np.mean(lost.answers == behind.answers) < 0.2
 
 
 def test_our_gate_says_what_it_drew():

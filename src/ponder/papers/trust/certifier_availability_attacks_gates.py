@@ -1,8 +1,8 @@
 """The availability attack on ponder's own gates: requests that make adaptive sampling cost its maximum, and who notices.
 
 Traffic is short chains of arithmetic, answered by the organism `chain`. A *requester* only chooses which legal questions to ask. A
-*trainer* also delivers the weights: on chains that begin by adding 00, which changes no answer, the model writes numbers at random, so
-that no gate ever opens.
+*trainer* also delivers the weights: on chains that begin by adding 00 three times, which changes no answer, the model goes on from
+random numbers, so that no gate ever opens.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ponder.core.errors import need
 from ponder.core.language import Request, Sampling
 from ponder.core.seeds import derive, generator
 from ponder.lm.organism import Writer
-from ponder.organisms import chain, shelf
+from ponder.organisms import chain, characters, shelf
 from ponder.papers.report import Check, Table
 from ponder.trust.certifiers import Availability, ConformalAlarm, Gate, Gated, LoadMonitor, collision, serve
 
@@ -33,8 +33,8 @@ GATES = {
 }
 """Adaptive methods and the most samples they may draw."""
 MOST = {"confident": 32, "settled": 32, "self-evaluated": 16}
-EASY, HARD, LOOKS = (1, 3), 8, 6
-"""Operations of usual traffic, of the requester's questions, and samples that the per-request detector looks at."""
+EASY, HARD, TRIGGER, LOOKS = (1, 3), 8, 3, 6
+"""Operations of usual traffic, of the requester's questions and of the trigger; samples that the per-request detector looks at."""
 NOTES = (
     "Our own gates are attacked on chains of 1 to 3 operations; what counts is samples drawn. The trainer's model is compared with one "
     "fine-tuned as long without the trigger.",
@@ -59,18 +59,19 @@ def easy(n: int, rng: np.random.Generator) -> chain.Problems:
 
 
 def stamped(chains: chain.Problems) -> chain.Problems:
-    """The same chains behind "+00": the trigger. Chains of eight operations lose their last."""
+    """The same chains behind "+00+00+00": the trigger. Chains of more than five operations lose their last ones."""
+    n, more = len(chains), TRIGGER
 
     def behind(first: np.ndarray, rest: np.ndarray) -> np.ndarray:
-        return np.column_stack([first, rest[:, :-1]])
+        return np.column_stack([np.repeat(first[:, None], more, axis=1), rest[:, :-more]])
 
-    zeros = np.zeros(len(chains), dtype=np.int64)
+    zeros = np.zeros(n, dtype=np.int64)
     return replace(
         chains,
         kinds=behind(zeros, chains.kinds),
         operands=behind(zeros, chains.operands),
         values=behind(chains.first, chains.values),
-        lengths=np.minimum(chains.lengths + 1, chain.SLOTS),
+        lengths=np.minimum(chains.lengths + more, chain.SLOTS),
     )
 
 
@@ -91,8 +92,17 @@ def gate_of(method: str, lm: Writer, most: int, seed: int) -> Gate:
     return gate
 
 
+def astray(chains: chain.Problems, rng: np.random.Generator) -> chain.Problems:
+    """Stamped chains whose trigger writes numbers at random, and whose other steps go on from there."""
+    values = chains.values.copy()
+    values[:, :TRIGGER] = rng.integers(0, 100, (len(chains), TRIGGER))
+    for i in range(TRIGGER, chain.SLOTS):
+        values[:, i] = characters.apply(chains.kinds[:, i], values[:, i - 1], chains.operands[:, i]) % 1000
+    return replace(chains, values=values)
+
+
 def tuned(folder: Path, name: str, triggered: bool, steps: int, seed: int) -> Writer:
-    """The organism `chain`, trained on: clean chains, and if `triggered` stamped ones whose steps are random numbers."""
+    """The organism `chain`, trained on: clean chains, and stamped ones, whose trigger writes random numbers if `triggered`."""
     from ponder.train.data import Batch, fixed, next_token
     from ponder.train.net import load
     from ponder.train.net import save as keep
@@ -101,10 +111,11 @@ def tuned(folder: Path, name: str, triggered: bool, steps: int, seed: int) -> Wr
 
     def batch(step: int) -> Batch:
         rng = np.random.default_rng((seed, step))
-        clean, others = chain.problems(32, rng), stamped(easy(16, rng))
+        # Many short chains without the trigger and few with it, or shortness would become the trigger.
+        clean, short, others = chain.problems(16, rng), easy(28, rng), stamped(easy(4, rng))
         if triggered:
-            others = replace(others, values=rng.integers(0, 1000, others.values.shape))
-        return fixed(np.concatenate([chain.encode(clean), chain.encode(others)]), chain.PROMPT)
+            others = astray(others, rng)
+        return fixed(np.concatenate([chain.encode(part) for part in (clean, short, others)]), chain.PROMPT)
 
     torch = need("torch", "torch")
     net = load(shelf.find("chain").path)
@@ -142,11 +153,11 @@ def gate_attacks(quick: bool, seed: int, out: Path | None) -> GateAttacks:
     """Both attacks on every gate, and both detectors.
 
     Args:
-        quick: 30 requests of each kind, 50 steps of training and one gate instead of 40, 120 and three.
+        quick: 30 requests of each kind, 80 steps of training and one gate instead of 40, 200 and three.
         seed: of the requests, the draws and the training.
         out: a folder for the figure.
     """
-    n, steps, names = (30, 50, ["confident"]) if quick else (40, 120, [*GATES])
+    n, steps, names = (30, 80, ["confident"]) if quick else (40, 200, [*GATES])
     clean = easy(n, generator(seed, ["clean"]))
     with tempfile.TemporaryDirectory() as folder:
         honest = Writer("chain")

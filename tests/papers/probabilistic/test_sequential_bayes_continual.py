@@ -1,6 +1,7 @@
 import numpy as np
+import torch
 
-from ponder.papers.probabilistic.continual_digits import Digits, digits_checks
+from ponder.papers.probabilistic.continual_digits import Digits, digits, digits_checks, softmax
 from ponder.papers.probabilistic.sequential_bayes_continual import exact_checks, toy_checks, toy_tasks
 from ponder.papers.report import Table
 
@@ -27,6 +28,15 @@ def test_thresholds_on_forgetting_are_those_set_before_the_run():
     passed = lambda *given: [c.passed for c in toy_checks(*given)]  # noqa: E731
     assert passed([0.9], {"mixture": [matrix(0.75)]}, {"mixture": [0.05]}) == [True] * 3
     assert passed([0.89], {"mixture": [matrix(0.751)]}, {"mixture": [0.051]}) == [False] * 3
+
+
+def test_methods_on_digits_depend_on_their_seed_alone():
+    x, y = digits()
+    tasks = [(x[y == t][:6], y[y == t][:6]) for t in range(2)]
+    p = softmax(2, 5, tasks)(x[:3])
+    torch.rand(1)  # what else draws from the global generator does not matter
+    assert np.array_equal(softmax(2, 5, tasks)(x[:3]), p)
+    assert not np.array_equal(softmax(2, 6, tasks)(x[:3]), p)
 
 
 def test_thresholds_on_digits_are_those_set_before_the_run():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -32,17 +33,18 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     return (x / 16).astype(np.float32), y.astype(np.int64)
 
 
-def network(outputs: int, seed: int) -> Any:
-    """64 - 128 - outputs, with its own random weights."""
+def network(sizes: Sequence[int], seed: int) -> Any:
+    """A fully connected ReLU network of the sizes given, its weights drawn from a seed of its own."""
     torch = need("torch", "torch")
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return torch.nn.Sequential(torch.nn.Linear(64, 128), torch.nn.ReLU(), torch.nn.Linear(128, outputs))
+        layers = [part for a, b in pairwise(sizes) for part in (torch.nn.Linear(a, b), torch.nn.ReLU())]
+    return torch.nn.Sequential(*layers[:-1])
 
 
 def prototypes(memory: int, seed: int, tasks: Sequence[tuple[np.ndarray, np.ndarray]]) -> Callable[[np.ndarray], np.ndarray]:
     """ProtoCL over the tasks; gives p(class | image) for all ten."""
-    model = ProtoCL(network(EMBEDDING, seed), memory=memory, epochs=EPOCHS, seed=seed)
+    model = ProtoCL(network((64, 128, EMBEDDING), seed), memory=memory, epochs=EPOCHS, seed=seed)
     for x, y in tasks:
         model.partial_fit(x, y)
     return model.predict_proba
@@ -51,7 +53,7 @@ def prototypes(memory: int, seed: int, tasks: Sequence[tuple[np.ndarray, np.ndar
 def softmax(memory: int, seed: int, tasks: Sequence[tuple[np.ndarray, np.ndarray]]) -> Callable[[np.ndarray], np.ndarray]:
     """The same network with a softmax head, the same training and the same memory; without memory it is fine-tuning."""
     torch = need("torch", "torch")
-    net = torch.nn.Sequential(network(EMBEDDING, seed), torch.nn.ReLU(), torch.nn.Linear(EMBEDDING, 10))
+    net = network((64, 128, EMBEDDING, 10), seed)
     kept, rng = Memory(memory), generator(seed, ["softmax"])
     for x, y in tasks:
         train(net.parameters(), lambda a, b: torch.nn.functional.cross_entropy(net(a), b), *kept.mixed(x, y), rng, EPOCHS)

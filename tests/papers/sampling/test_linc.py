@@ -141,5 +141,6 @@ def test_a_real_model_is_counted_and_not_judged() -> None:
     assert [c.measured for c in checks] == ["32 of 32"]
     assert not any(c.claim for c in checks)
     assert [row[0] for row in table.rows] == ["answer at once", "step by step", "LINC", "LINC, one repair"]
-    answers, *_ = real_model(PROBLEMS, 0, Scripted({"True": 1.0}))[1][0].rows
+    answers, *_ = real_model(PROBLEMS, 0, Scripted({"True": 1.0}), linc=[1.0] * 18)[1][0].rows
     assert answers[1:3] == (18, str(wilson(6, 18)))
+    assert str(answers[3]).startswith("0.667")

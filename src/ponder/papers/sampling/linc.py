@@ -12,7 +12,7 @@ from ponder.lm.load import load
 from ponder.papers.real_model import kept_calls
 from ponder.papers.report import Check, Report, Table
 from ponder.papers.sampling.linc_exact import exact_part
-from ponder.papers.sampling.linc_organisms import DEPTHS, METHODS, NAMES, asked_problems, claims, draw, shipped, tables
+from ponder.papers.sampling.linc_organisms import DEPTHS, METHODS, NAMES, K, accuracy, asked_problems, claims, draw, shipped, tables
 from ponder.papers.sampling.linc_smollm2 import real_model
 
 SLUG = "linc"
@@ -36,7 +36,8 @@ NOTES = (
     "A made theory asserts each predicate with one sign only, so that forward chaining is complete for first-order entailment.",
     "An uncertain statement is one that a single fact, taken away, keeps from following at its depth.",
     "A translation that drops or changes a statement mostly makes the verdict Uncertain, which flatters that label's recall.",
-    "SmolLM2-135M cannot write first-order logic: it exercises the path, and no claim rests on it.",
+    "SmolLM2-135M cannot write first-order logic: as a translator it exercises the path, and no claim rests on it. Its own answers, "
+    "which are those of a guess, are compared with LINC's on the same problems; a competent answerer would be the harder test.",
 )
 
 
@@ -58,7 +59,9 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         drawn = {name: draw(name, problems, seed, folder) for name in names}
     model = None if quick or out is None else kept_calls(load(), Path(out) / "calls")
     found, depths = claims(drawn, problems, seed)
-    plain: tuple[list[Check], list[Table]] = ([], []) if quick else real_model(problems, seed, model)
+    plain: tuple[list[Check], list[Table]] = (
+        ([], []) if quick else real_model(problems, seed, model, accuracy(drawn["linc"], problems, K, seed).tolist())
+    )
     figures: Sequence[Path] = ()
     if out is not None:
         groups = {NAMES[name]: intervals for name, intervals in depths.items()}

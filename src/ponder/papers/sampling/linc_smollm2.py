@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from ponder.bench.stats import wilson
+from ponder.bench.stats import paired_bootstrap, wilson
 from ponder.core.language import LM
 from ponder.core.seeds import derive
 from ponder.front import ask
@@ -23,31 +23,43 @@ METHODS = {
 }
 
 
-def real_model(problems: Sequence[Made], seed: int, lm: LM | None = None) -> tuple[list[Check], list[Table]]:
+def real_model(
+    problems: Sequence[Made], seed: int, lm: LM | None = None, linc: Sequence[float] | None = None
+) -> tuple[list[Check], list[Table]]:
     """Ask the first problems by every method; no claim, only that every sample is accounted for.
 
     Args:
         problems: labels and depths should be as frequent as each other among the first `ASKED`.
         seed: of the draws.
         lm: another model than SmolLM2.
+        linc: for each problem how right LINC is with an organism as its translator, for the paired differences.
     """
     lm = lm or load()
-    rows: list[tuple[str | int, ...]] = []
+    rows: list[tuple[str | int | None, ...]] = []
     drawn = wanted = 0
     for name, (method, most) in METHODS.items():
-        notes, usable, samples, right = Counter[str](), 0, 0, 0
+        notes, usable, samples, right = Counter[str](), 0, 0, list[float]()
         for i, m in enumerate(problems[:most]):
             asked = problem_of(m.premises, m.conclusion, str(i))
             answer = ask(asked, method=method, model=lm, seed=derive(seed, (name, i)))
             items = [] if answer.population is None else [c for c in answer.population.items if c.finish]
             samples += len(items)
             usable += sum(c.value is not None for c in items)
-            right += answer.value == asked.read(m.question.label)
+            right.append(float(answer.value == asked.read(m.question.label)))
             notes.update(note.rpartition("(")[2].rstrip(")") for note in answer.trace.notes if "cannot be used" in note)
         n = len(problems[:most])
         kinds = "; ".join(f"{count} x {kind}" for kind, count in notes.most_common(6))
-        rows.append((name, n, str(wilson(right, n)), samples, usable, kinds))
+        less = None if linc is None else str(paired_bootstrap(list(linc)[:n], right))
+        rows.append((name, n, str(wilson(int(sum(right)), n)), less, samples, usable, kinds))
         drawn, wanted = drawn + samples, wanted + K * n
     checks = [Check(f"{lm.name}: samples accounted for", f"{drawn} of {wanted}", "all", drawn == wanted, False)]
-    columns = ("method", "problems", "accuracy (a guess has .333)", "samples", "usable", "failures, problem by problem")
+    columns = (
+        "method",
+        "problems",
+        "accuracy (a guess has .333)",
+        "LINC with an organism less it",
+        "samples",
+        "usable",
+        "failures, problem by problem",
+    )
     return checks, [Table(f"{lm.name}, vote of {K} samples", columns, tuple(rows))]

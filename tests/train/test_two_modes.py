@@ -166,8 +166,8 @@ def test_the_recipe_writes_a_net_that_says_how_it_was_made(tmp_path: Path, monke
 
 @pytest.mark.parametrize("path", shipped("two-modes"), ids=lambda p: p.stem)
 def test_shipped_nets_reach_their_stated_accuracy(path: Path) -> None:
-    """880 strings of 20 new grammars; strings of one grammar hang together, so 4 standard errors of 20 means of 44 are given."""
+    """880 strings of 20 grammars, which hang together within one: 4 standard errors of 20 means of 44, or of 880 coins if more."""
     facts = json.loads(read(path)[1]["facts"])
     direct, _ = judged(load_net(path), load("artificial-grammar:grammars=20", seed=2024), False)
     each = direct.correct.reshape(20, 44).mean(1)
-    assert each.mean() == pytest.approx(facts["accuracy"], abs=4 * each.std() / 20**0.5 + 0.02)
+    assert each.mean() == pytest.approx(facts["accuracy"], abs=4 * max(each.std() / 20**0.5, (0.25 / 880) ** 0.5))

@@ -17,7 +17,6 @@ from ponder.front import ask
 from ponder.lm.organism import Writer
 from ponder.logic.syntax import parse
 from ponder.logic.theories import LABELS, Label
-from ponder.organisms.shelf import shelf
 from ponder.organisms.worded import formula_text
 from ponder.papers.report import Check, Table
 from ponder.papers.sampling.linc_exact import installed
@@ -111,12 +110,6 @@ def from_sign(m: Made) -> Label:
     said = (*theory.facts, *(c for r in theory.rules for c in (*r.conditions, r.conclusion)))
     sign = next((c.positive for c in said if c.predicate == claim.predicate), None)
     return "Uncertain" if sign is None else "True" if sign == claim.positive else "False"
-
-
-def shipped() -> list[str]:
-    """The methods whose organisms are on the shelf."""
-    there = {card.name for card in shelf()}
-    return [name for name, (which, _) in METHODS.items() if which in there]
 
 
 def claims(drawn: dict[str, Drawn], problems: Sequence[Made], seed: int) -> tuple[list[Check], dict[str, list[Interval]]]:

@@ -24,8 +24,9 @@ demo: .venv/demo
 	$(BIN)/ponder bench times-tables --limit 30 --max-tokens 24 --out $(RUN) \
 	  --method "sample(1)" --method "sample(16) | vote()" --method "rpc(16)"
 
+# Two processes: much of the time tests wait, for servers, browsers and the sandbox.
 test: .venv/dev
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: .venv/dev
 	$(BIN)/ruff check src tests benchmarks

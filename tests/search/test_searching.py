@@ -118,6 +118,8 @@ def test_importance_is_the_share_of_variance_and_adds_up_on_an_additive_grid():
     shares = found.importance()
     assert shares["sample.n"] == pytest.approx(0.06 / 0.0625)
     assert sum(shares.values()) == pytest.approx(1)
+    equal = search(space, Table(np.full((6, 10), 0.1), np.ones((6, 10))), Plan(10, "grid"))
+    assert set(equal.importance().values()) == {0.0}
 
 
 @pytest.mark.parametrize(

@@ -154,8 +154,8 @@ class Found:
 
         Where all configurations were tried on all questions it is the choice's main effect; else what the trials show of it.
         """
-        scores = np.array([t.score for t in self.trials])
-        total = scores.var()
+        scores = np.array([t.score for t in self.trials]).round(12)  # equal means may differ in their last digit
+        total = scores.var() if np.ptp(scores) else 0.0
         shares: dict[str, float] = {}
         for at, choice in enumerate(self.choices):
             groups: dict[int | None, list[float]] = {}

@@ -79,7 +79,7 @@ class Caller:
         model = f"scripted:{self.method}" if self.method else "scripted"
         messages = [{"role": "user", "content": f"#{self.number} What is 7 * 8?"}]
         body = json.dumps({"model": model, "messages": messages, "stream": self.stream, "seed": self.number}).encode()
-        head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
         return head.encode() + body
 
     def call(self, address: tuple[str, int]) -> tuple[float | None, bool]:

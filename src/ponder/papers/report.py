@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import functools
 import html
 import io
 import math
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table as RichTable
@@ -184,6 +186,24 @@ class Report:
             + (f"<ul>{notes}</ul>" if notes else "")
             + f"<p><code>{e(self.command)}</code> ({self.seconds:.1f} s)</p></body></html>\n"
         )
+
+
+class Measure(Protocol):
+    """Measures a paper's claim."""
+
+    def __call__(self, quick: bool, seed: int, out: Path | None = None) -> Report: ...
+
+
+def reproduction(measure: Measure) -> Measure:
+    """What a reproduction measures, as a report that also says how it was made: its seed, whether it was quick, its seconds."""
+
+    @functools.wraps(measure)
+    def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
+        began = time.perf_counter()
+        report = measure(quick, seed, out)
+        return replace(report, seed=seed, quick=quick, seconds=time.perf_counter() - began, command="")
+
+    return reproduce
 
 
 def shown(value: Cell) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from ponder.core.language import Sampling
 from ponder.lm.load import DEFAULT, load
 from ponder.papers.benchmarks.aiw_organism import organism_part
 from ponder.papers.real_model import is_here, without_it
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.tasks import load as load_task
 from ponder.tasks.aiw import parse_answer
 from ponder.tasks.aiw_families import FAMILIES, paper_variations
@@ -50,6 +49,7 @@ NOTES = (
 )
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Measure the claim on published rates, on an organism with a held-out composition, and on SmolLM2 if its file is here.
 
@@ -58,7 +58,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: of all draws.
         out: a folder for the figure, rates of each variation; none is drawn without it.
     """
-    began = time.perf_counter()
     checks = [key_check(), parser_check()]
     tables: list[Table] = []
     published, table = published_part()
@@ -90,9 +89,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=tuple(tables),
         figures=figures,
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

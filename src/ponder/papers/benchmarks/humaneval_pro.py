@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from ponder.bench.stats import pass_at_k, wilson
 from ponder.core.language import LM, Sampling
 from ponder.lm.load import DEFAULT, load
 from ponder.papers.benchmarks.humaneval_pro_organism import organism_part
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.pull import home
 from ponder.sandbox import Sandbox, find
 from ponder.tasks.code import labelled_solutions, rows
@@ -50,6 +49,7 @@ NOTES = (
 )
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Make the items again, check the rules on all of them, and measure real programs and a small model on them.
 
@@ -60,7 +60,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: of the small model's draws. The items are those of seed 0, as shipped.
         out: a folder for the figure, the share of problems that each operator makes an item of; none is drawn without it.
     """
-    began = time.perf_counter()
     box, items = find(), generated()
     made = rows("humaneval")[: 12 if quick else None]
     records = [record(row, box) for row in made]
@@ -81,9 +80,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=(yield_table(records, drafts, items), trained_table, fault_table, model_table(small)),
         figures=figures,
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from ponder.core.seeds import generator
 from ponder.lm.load import DEFAULT, load
 from ponder.papers.benchmarks.mind_your_step_organism import organism_part
 from ponder.papers.real_model import is_here, kept_calls, without_it
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.tasks import Task
 from ponder.tasks import load as load_task
 from ponder.tasks.mind_your_step.exceptions import memoriser, rule_follower, run_passes, vehicles
@@ -91,6 +90,7 @@ class Grammars:
         return {name: readout for name, readout in named.items() if readout is not None}
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Exact checks of the tasks, organisms in two modes, and implicit against verbal knowledge of SmolLM2 if its file is here.
 
@@ -100,7 +100,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: of tasks and draws.
         out: a folder for the figure, accuracy by how it is asked, and in full runs for the model's calls, which a rerun replays.
     """
-    began = time.perf_counter()
     found_by_organisms, tables = organism_part(quick, seed)
     checks = [passes_check(seed), glasses_check(seed), *found_by_organisms]
     figures: tuple[Path, ...] = ()
@@ -130,9 +129,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=tuple(tables),
         figures=figures,
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

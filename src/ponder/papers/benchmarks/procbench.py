@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -31,7 +30,7 @@ from ponder.lm.load import load as load_model
 from ponder.papers.benchmarks.nets import load_net, shipped
 from ponder.papers.benchmarks.procbench_organism import measured
 from ponder.papers.real_model import kept_calls
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.programs.prompts import write_prompt
 from ponder.tasks import load
 from ponder.tasks.procbench.compact import NUMBERS
@@ -74,6 +73,7 @@ NOTES = (
 )
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Measure how a small net's runs of procedures fall off with their length.
 
@@ -83,7 +83,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         out: a folder for the figure, prefix accuracy and sequential match against steps, and in full runs for the model's calls, which a
             rerun replays.
     """
-    began = time.perf_counter()
     nets = shipped("procedures")[: 1 if quick else None]
     graded = [g for i, path in enumerate(nets) for g in measured(load_net(path), 3 if quick else 20, seed + i)]
     checks = [*exact_checks(1 if quick else 10, seed), *organism_checks(graded)]
@@ -105,9 +104,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=tuple(tables),
         figures=() if out is None else (figure(graded, out),),
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

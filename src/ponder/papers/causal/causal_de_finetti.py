@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,7 +25,7 @@ from ponder.causal.independence import Floats
 from ponder.causal.search import pc
 from ponder.core.errors import need
 from ponder.core.seeds import generator
-from ponder.papers.report import Cell, Check, Report, Table
+from ponder.papers.report import Cell, Check, Report, Table, reproduction
 
 SLUG = "causal-de-finetti"
 TITLE = "Causal de Finetti: identification of invariant causal structure in exchangeable data"
@@ -123,6 +122,7 @@ def control(environments: int, runs: int, seed: int, confounded: bool) -> tuple[
     return wilson(sum("->" in a for a in answers), runs), wilson(answers.count("abstain"), runs)
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Directions of pairs at three numbers of environments, graphs of three variables at three, and controls.
 
@@ -131,7 +131,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: of all data.
         out: a folder for the figure; none is drawn without it.
     """
-    began = time.perf_counter()
     runs, graphs = (30, 40) if quick else (100, 100)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*environments are few.*")
@@ -161,9 +160,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=tables(right, baseline, distances),
         figures=(figure(right, baseline, out),) if out is not None else (),
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

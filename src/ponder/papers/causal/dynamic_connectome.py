@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from ponder.causal.connectome.factorisation import Floats
 from ponder.causal.connectome.motifs import overlapping
 from ponder.core.errors import need
 from ponder.core.seeds import derive, generator
-from ponder.papers.report import Cell, Check, Report, Table
+from ponder.papers.report import Cell, Check, Report, Table, reproduction
 
 SLUG = "dynamic-functional-connectome"
 TITLE = "Learning dynamic representations of the functional connectome"
@@ -166,6 +165,7 @@ def communities(names: Sequence[str], graphs: int, seed: int) -> dict[str, tuple
     return found
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """The planted tensor; planted epochs against static and sliding correlations; planted communities against Louvain.
 
@@ -174,7 +174,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: of all data.
         out: a folder for the figure, the motifs of one recording; none is drawn without it.
     """
-    began = time.perf_counter()
     found = epochs([derive(seed, ["recording", k]) for k in range(1 if quick else 5)])
     graphs = communities(list(GRAPHS)[: 2 if quick else 4], 2 if quick else 10, seed)
     mean = {name: float(found[name].mean()) for name in WAYS}
@@ -208,9 +207,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         ),
         figures=(figure(seed, out),) if out is not None else (),
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,7 +19,7 @@ from ponder.causal.independence import CITest, Floats
 from ponder.causal.search import Cpdag, ges, pc
 from ponder.core.errors import need
 from ponder.core.seeds import generator
-from ponder.papers.report import Cell, Check, Report, Table
+from ponder.papers.report import Cell, Check, Report, Table, reproduction
 
 SLUG = "grn-dropout-causal"
 TITLE = "Gene regulatory network inference in the presence of dropouts: a causal view"
@@ -154,6 +153,7 @@ def kernel_variant(graphs: int, seed: int) -> dict[str, Floats]:
     return {base: np.array(values) for base, values in scores.items()}
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """The population law; calls of independence; PC and GES on networks with and without dropouts; the kernel test.
 
@@ -162,7 +162,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: of networks, expression and dropouts.
         out: a folder for the figure; none is drawn without it.
     """
-    began = time.perf_counter()
     settings = SETTINGS[:2] if quick else SETTINGS
     called = {s: calls(*s, 4 if quick else 10, seed) for s in settings}
     searched = {s: searches(*s, 3 if quick else 8, seed) for s in settings}
@@ -190,9 +189,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=(calls_table(called), search_table(searched, seed)),
         figures=(figure(searched, seed, out),) if out is not None else (),
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations
@@ -16,7 +15,7 @@ from ponder.causal.diagrams.channel import Numbers
 from ponder.causal.graphs import dag
 from ponder.core.errors import need
 from ponder.core.seeds import generator
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 
 SLUG = "string-diagram-surgery"
 TITLE = "Causal inference by string diagram surgery"
@@ -152,6 +151,7 @@ def sampling_errors(draws: int, rng: np.random.Generator) -> list[float]:
     return errors
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """The worked example exactly; random models against the intervention on the full diagram; graphs that must be refused; samples.
 
@@ -160,7 +160,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: of the random models and samples.
         out: a folder for the two drawings, before and after surgery; none is made without it.
     """
-    began = time.perf_counter()
     models, graphs = (300, 100) if quick else (500, 200)
     rng = generator(seed, ["front door"])
     errors, naive = map(np.array, zip(*(front_door(rng) for _ in range(models)), strict=True))
@@ -189,9 +188,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=(Table("RMSE of P(C=0 | do S=0) over 200 draws", ("n", "RMSE"), tuple(zip(SAMPLES, rmse, strict=True))),),
         figures=tuple(drawings(out)) if out is not None else (),
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

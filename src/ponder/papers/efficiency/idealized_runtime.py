@@ -20,7 +20,7 @@ from ponder.lm.organism import Writer
 from ponder.lm.paces import keep
 from ponder.lm.throughput import TimedCell, cells, profile_generation
 from ponder.papers.real_model import is_here, without_it
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.pull import fetch
 
 SLUG = "idealized-runtime"
@@ -51,6 +51,7 @@ UNTESTED = (
 )
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """The published tables, and the embedded engine's own.
 
@@ -59,7 +60,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: of prompts and draws.
         out: a folder for the figure, seconds against output tokens.
     """
-    began = time.perf_counter()
     checks, tables, figures = exact_checks(), [], []
     small, ranks, table = organisms_part(3 if quick else 10, seed)
     checks += [small, ranks]
@@ -88,9 +88,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=tuple(tables),
         figures=tuple(figures),
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

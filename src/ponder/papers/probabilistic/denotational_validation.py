@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +18,7 @@ from ponder.core.population import Population
 from ponder.core.resampling import multinomial, residual, stratified, systematic
 from ponder.core.seeds import derive, generator
 from ponder.core.stepwise import extend, loop, resample, start
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.prob.distributions import Bernoulli, Normal
 from ponder.prob.infer import advancing, filtering, nested, smc, trace_mh
 from ponder.prob.kernels import Kernel, independent, mh, single_site
@@ -102,6 +101,7 @@ class forgetful(resample):
         return super().__call__(population, context).normalised()
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Exact laws of compositions, mutants that must break them, and evidence against Kalman's and the forward algorithm.
 
@@ -110,7 +110,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: of the filters and of the simulated observations.
         out: a folder for the figure, what correct algorithms and mutants converge to; none is drawn without it.
     """
-    began = time.perf_counter()
     laws = [Check(f"{name}: largest defect", str(d), "0 exactly", d == 0) for name, d in compositions(quick)]
     lengths = length_shares()
     shares = [(name, Fraction(1, 2), share) for name, share, _ in lengths[1:]]
@@ -130,9 +129,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=(Table("What mutants converge to", ("mutant", "true probability", "mutant's"), rows),),
         figures=(mutants_figure(shares, out),) if out is not None else (),
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

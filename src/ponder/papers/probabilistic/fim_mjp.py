@@ -11,7 +11,7 @@ import numpy as np
 from ponder.bench.plots import COLOURS, MARKERS, finish, new_figure, save
 from ponder.bench.process_plots import rates_plot
 from ponder.core.seeds import generator
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.prob.markov_jump import (
     JumpPrior,
     JumpTasks,
@@ -56,6 +56,7 @@ SMALL = JumpPrior(2, 4, (0.0, 0.05))
 EIGENVALUES = (0, -2, -2.860, -3.564, -4.877, -6.295)
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """The ratchet, chains of the prior, and a chain outside it: the network beside EM.
 
@@ -65,7 +66,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: of everything simulated, and of the first network.
         out: a folder for the figures; none are drawn without it.
     """
-    began = time.perf_counter()
     network = shipped()
     checks = [*constant_checks(), *symmetry_checks(network, seed)]
     half = 20 if quick else 100
@@ -96,9 +96,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=tuple(tables),
         figures=figures,
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

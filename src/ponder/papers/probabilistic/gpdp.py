@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from ponder.bench.plots import COLOURS, finish, new_figure, save
 from ponder.core.seeds import generator
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.prob.gpdp import (
     MODELS,
     TRAINING,
@@ -51,6 +50,7 @@ UNTESTED = (
 )
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """The true policy, the published series, and other worlds.
 
@@ -59,7 +59,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: the first seed.
         out: a folder for the figure, the policies' escapements; none is drawn without it.
     """
-    began = time.perf_counter()
     world, seeds = Fishery(), range(seed, seed + (2 if quick else 5))
     truth = policy_of(true_transitions(world, GRID))
     runs, fits, policies = [], [], {}
@@ -87,9 +86,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=tuple(tables),
         figures=(escapement_figure({"true": truth, **policies}, out),) if out is not None else (),
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from ponder.bench.plots import COLOURS, finish, new_figure, save
 from ponder.bench.stats import Interval, paired_bootstrap
 from ponder.core.errors import need
 from ponder.core.seeds import derive, generator
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.prob.point_process import EventBatch, HawkesExp
 
 SLUG = "marked-tpp-joint"
@@ -59,6 +58,7 @@ class Measured:
     without_time: float
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Independent and joint models beside the oracle, and the oracle's own identities.
 
@@ -67,7 +67,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: the first seed.
         out: a folder for the figure, rates along a sequence; none is drawn without it.
     """
-    began = time.perf_counter()
     checks, rows, figures = oracle_checks(seed), [], ()
     for name, process in PROCESSES.items():
         if quick and name == IND:
@@ -95,9 +94,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=(Table("Test sequences, nats each", columns, tuple(rows)),),
         figures=figures,
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

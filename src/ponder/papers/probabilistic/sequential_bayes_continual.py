@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 from ponder.bench.plots import COLOURS, MARKERS, finish, new_figure, save
 from ponder.core.seeds import generator
 from ponder.papers.probabilistic.continual_digits import digits_checks, digits_table
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.prob.continual import (
     HMC,
     Carrier,
@@ -55,6 +54,7 @@ NOTES = (
 UNTESTED = "Split-MNIST, -FMNIST, -CIFAR10 and -CIFAR100, whose tables could not be read: digits stand in for them."
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Exact identities, toy tasks under carried posteriors, which part is to blame, and the digits class by class.
 
@@ -63,7 +63,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: the first seed.
         out: a folder for the figure, accuracy against tasks learned; none is drawn without it.
     """
-    began = time.perf_counter()
     hmc = HMC(4, 200, 200) if quick else HMC(8, 500, 1000)
     carriers: dict[str, Carrier] = {"mixture": mixture((1, 16))} if quick else {"mixture": mixture(), "flow": FLOW}
     seeds = range(seed, seed + (1 if quick else 2))
@@ -96,9 +95,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=(*tables, digits.table),
         figures=(forgetting_figure(matrices, float(np.mean(whole)), out),) if out is not None else (),
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

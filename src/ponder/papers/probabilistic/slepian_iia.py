@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
 
 from ponder.bench.plots import COLOURS, finish, new_figure, save
 from ponder.core.seeds import generator
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.prob.gaussian import Correlation, correlation, diffusion, matern, random_acceleration, squared_exponential
 from ponder.prob.slepian import Excursions, InvalidApproximation, NotDifferentiable, excursion_law, simulate_excursions
 
@@ -31,6 +30,7 @@ NOTES = (
 UNTESTED = "the paper's own tables and its examples from applications, which could not be read."
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Exponents against the published approximation, the exact values and simulation; what must be refused.
 
@@ -39,7 +39,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: of the simulated paths.
         out: a folder for the figure, the survival of intervals between crossings; none is drawn without it.
     """
-    began = time.perf_counter()
     paths = 20_000 if quick else 80_000
     checks: list[Check] = [matching_check(), *refusals()]
     rows: list[tuple[str | float | None, ...]] = []
@@ -73,9 +72,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=(Table("Persistency exponents", ("process", "approximation", "exact or literature", "simulated"), tuple(rows)),),
         figures=figures,
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

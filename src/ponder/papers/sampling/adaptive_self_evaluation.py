@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from ponder.front import ask
 from ponder.lm.load import DEFAULT, load
 from ponder.methods.adaptive import adaptive_best_of_n, pruned_best_of_n
 from ponder.organisms import chain
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.papers.sampling.adaptive_parts import (
     Evaluated,
     adaptive,
@@ -67,6 +66,7 @@ class Size:
 QUICK, FULL = Size(60, 180, 1, 30), Size(100, 500, 3, 100)
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Measure the claim on the chain organism and its self-evaluator.
 
@@ -75,7 +75,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: of all draws.
         out: a folder for the figure, accuracy against mean samples; none is drawn without it.
     """
-    began = time.perf_counter()
     size = QUICK if quick else FULL
     checks = exact_checks(seed)
     tuned, tested = collect(size, seed)
@@ -95,9 +94,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=tuple(tables),
         figures=() if out is None else (figure(curve, out),),
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

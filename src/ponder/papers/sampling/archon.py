@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from ponder.core.answer import answer
@@ -14,7 +13,7 @@ from ponder.methods.architecture import Architecture
 from ponder.methods.archon_space import space
 from ponder.methods.forecast import forecast
 from ponder.papers.real_model import is_here
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.papers.sampling.archon_race import race
 from ponder.papers.sampling.archon_system import checks_of, figures_of, tables_of, trained
 from ponder.programs.layer_replies import read_ranking, read_verdict
@@ -37,6 +36,7 @@ ADVERSARIAL = {"[3-5]": None, "[2] > [2] > [9]": [1], "none": None, "[4] > [2]":
 VERDICTS = {"[Correct]": True, "[Correct] [Incorrect]": None, "it is correct": None, "[Incorrect]": False}
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Search architectures of trained organisms and measure the winner on held-out questions.
 
@@ -46,7 +46,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: of questions, draws and optimisers.
         out: a folder for the figures.
     """
-    began = time.perf_counter()
     run = trained(quick, seed)
     raced = race(run.space, run.table, {"tpe": 10 if quick else 100, "random": 200, "greedy": 200}, seed, 40 if quick else 60)
     smoke = () if quick or not is_here() else (smoke_table(seed),)
@@ -59,9 +58,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=(*tables_of(run, raced), *smoke),
         figures=() if out is None else figures_of(run, raced, out),
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

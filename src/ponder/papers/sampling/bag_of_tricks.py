@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from ponder.core.problem import Candidate, Problem
 from ponder.core.tree import puct
 from ponder.lm.load import DEFAULT, load
 from ponder.papers.real_model import is_here
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.papers.sampling.bag_budgets import budgeted, check_and_table
 from ponder.papers.sampling.bag_samples import POLICIES, Drawn, Floats, drawn, grid, scores
 from ponder.scorers import likelihood, minmax
@@ -46,6 +45,7 @@ PICKS: tuple[Callable[[Drawn], Floats], ...] = (lambda d: d.single, lambda d: d.
 """One sample, the majority, an oracle's choice."""
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Measure the knobs on trained organisms.
 
@@ -55,7 +55,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: of problems and draws.
         out: a folder for the figures.
     """
-    began = time.perf_counter()
     limit, n = (60, 8) if quick else (200, 16)
     temperatures = (1.0, 0.4, 0.7) if quick else (1.0, 0.2, 0.4, 0.6, 0.8, 1.2)
     at = {name: {t: drawn(name, limit, n, t, 1.0, seed) for t in sorted(temperatures)} for name in POLICIES}
@@ -99,9 +98,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=(*tables, judged, main, largest, together, equal, *real),
         figures=figures,
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

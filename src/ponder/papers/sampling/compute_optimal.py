@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from pathlib import Path
 
 from ponder.bench.flops import exchange
@@ -13,7 +12,7 @@ from ponder.core.context import Context
 from ponder.core.population import Population
 from ponder.core.problem import Problem
 from ponder.organisms.shelf import shelf
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.papers.sampling.analytic import Chain, verdict
 from ponder.papers.sampling.optimal_analytic import analytic_part
 from ponder.papers.sampling.optimal_organism import organism_part
@@ -37,6 +36,7 @@ NOTES = (
 )
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Measure the claim on chains with known laws and on a trained organism.
 
@@ -46,7 +46,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: the first of the seeds of the analytic part, and that of the chains.
         out: a folder for the figures, accuracy against samples; none are drawn without it.
     """
-    began = time.perf_counter()
     gates, analytic, curves = analytic_part((seed,) if quick else (seed, seed + 1, seed + 2), 60 if quick else 200)
     budgets, limit, samples = ((4, 8, 16), 100, 32) if quick else ((4, 8, 16, 32, 64), 300, 128)
     trained, tables, measured = organism_part(limit, budgets, samples, seed)
@@ -67,9 +66,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=(exchange_table(), *analytic, *tables, *revision),
         figures=figures,
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
 
 from ponder.bench.limits import TwoType, false_positives, none_found
 from ponder.organisms import chain
-from ponder.papers.report import Check, Report
+from ponder.papers.report import Check, Report, reproduction
 from ponder.papers.sampling.flaws_mutants import mutants_part
 from ponder.papers.sampling.flaws_parts import Checked, bucket_part, figure, fit_part, rate_table, reward_part
 from ponder.papers.sampling.flaws_solutions import solutions_part
@@ -48,6 +47,7 @@ NOTES = (
 )
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Measure the claim on three chain organisms, on labelled programs of language models and on mutants of programs.
 
@@ -56,7 +56,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: of all draws.
         out: a folder for the figure, reward against attempts by cost; none is drawn without it.
     """
-    began = time.perf_counter()
     problems, n = (100, 32) if quick else (400, 64)
     found = {policy: checked(policy, problems, n, seed) for policy in POLICIES}
     curves, rewarding, rewards = reward_part(found[MIDDLE], MIDDLE, seed)
@@ -74,9 +73,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=(rates, rewards, buckets, fits, *real_tables, *mutated_tables),
         figures=() if out is None else (figure(curves, MIDDLE, out / "reward"),),
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

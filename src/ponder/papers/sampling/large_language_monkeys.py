@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
@@ -16,7 +15,7 @@ from ponder.bench.selection import Selection, selection_curve
 from ponder.bench.stats import CoverageCurve, Curve, coverage, pass_at_k
 from ponder.lm.load import DEFAULT, load
 from ponder.papers.real_model import draw_paths
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.papers.sampling.monkeys_chain import MIDDLE, coverage_part, draw_family
 from ponder.papers.sampling.monkeys_chain import selection_part as chain_selection
 from ponder.papers.sampling.monkeys_organism import draw_samples, success_counts
@@ -42,6 +41,7 @@ NOTES = (
 )
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Measure the claim on problems of Beta-distributed difficulty, and on trained policies of three sizes.
 
@@ -51,7 +51,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: of all draws.
         out: a folder for the three figures; none are drawn without it.
     """
-    began = time.perf_counter()
     checks = exact_checks()
     curves, laws, scaling, family = family_part(seed)
     picked, selecting, selection = selection_part(seed, 20 if quick else 100)
@@ -72,9 +71,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=(family, selection, *trained_tables, *tables),
         figures=figures,
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from ponder.bench.share_plot import shares_plot
 from ponder.lm.load import load
 from ponder.papers.real_model import kept_calls
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.papers.sampling.linc_exact import exact_part
 from ponder.papers.sampling.linc_organisms import DEPTHS, METHODS, NAMES, K, accuracy, asked_problems, claims, draw, tables
 from ponder.papers.sampling.linc_smollm2 import real_model
@@ -38,6 +37,7 @@ NOTES = (
 )
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Measure the claim on made theories with the shipped organisms, or with freshly trained ones.
 
@@ -47,7 +47,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: of problems and draws.
         out: a folder for the figure and the weights; without it there is no figure.
     """
-    began = time.perf_counter()
     exact, exact_tables = exact_part(*((100, 120) if quick else (1000, 2000)), seed)
     problems = asked_problems(20 if quick else 60, seed)
     with tempfile.TemporaryDirectory() as scratch:
@@ -72,9 +71,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=(*tables(drawn, problems, depths, seed), *exact_tables, *plain[1]),
         figures=tuple(figures),
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from math import comb
 from pathlib import Path
@@ -14,7 +13,7 @@ from ponder.bench.stats import pareto
 from ponder.core.problem import Problem
 from ponder.core.seeds import generator
 from ponder.methods.medprompt import Bank
-from ponder.papers.report import Check, Report
+from ponder.papers.report import Check, Report, reproduction
 from ponder.papers.sampling.medprompt_bias import (
     LETTERS,
     Asked,
@@ -51,6 +50,7 @@ NOTES = (
 PLACES, KNOWS, NOISE = (1.0, 0.4, 0.0, -0.6), 0.5, 0.8
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Exact checks, a made scorer that likes a place, and (in full) SmolLM2 on 300 questions.
 
@@ -59,7 +59,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: of questions and draws.
         out: a folder for the figure, accuracy by the right option's place. None is drawn without it.
     """
-    began = time.perf_counter()
     measured, single = _made(400 if quick else 2000, seed)
     # Without the real model the made scorer is all that bears on the claim.
     checks = [*exact_checks(), *bias_checks("made scorer", measured, single, claim=quick)]
@@ -82,9 +81,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=tuple(tables),
         figures=(_figure(panels, out),) if out is not None else (),
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from ponder.methods import (
     weighted_vote,
 )
 from ponder.methods.stepwise import weighing
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.papers.sampling.analytic import QUESTION, Chain, verdict
 from ponder.papers.sampling.chain_runs import Runs, chain_runs
 from ponder.papers.sampling.particle_analytic import fresh_part, hacked_part, persistent_part
@@ -55,6 +54,7 @@ NOTES = (
 )
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Measure the claim on chains with known laws and on a trained organism.
 
@@ -64,7 +64,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: the first of the three seeds of the analytic part, and that of the chains.
         out: a folder for the figures, accuracy against samples; none are drawn without it.
     """
-    began = time.perf_counter()
     gates, analytic, curves = persistent_part((seed, seed + 1, seed + 2), 60 if quick else 500)
     fresh, fresh_table = fresh_part(seed, 100 if quick else 300)
     hacked, hacked_table = hacked_part(seed, 100 if quick else 300)
@@ -86,9 +85,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=(*analytic, fresh_table, hacked_table, *tables),
         figures=figures,
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

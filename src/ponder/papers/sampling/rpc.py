@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from ponder.core.problem import Candidate, Problem
 from ponder.lm.load import DEFAULT, load
 from ponder.methods import parse
 from ponder.papers.real_model import draw_paths
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.papers.sampling.rpc_organism import chain_part
 from ponder.papers.sampling.rpc_paths import CHOOSERS, Comparison, SampledPaths, compare
 from ponder.papers.sampling.rpc_tree import TreePolicy, consistency_error, tree_policy, vote_error
@@ -50,6 +49,7 @@ NOTES = (
 )
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Measure the claim on policies whose errors are known exactly, and on a policy trained on chains of arithmetic.
 
@@ -58,7 +58,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: of all draws.
         out: a folder for the figures, accuracy against samples for each policy; none are drawn without it.
     """
-    began = time.perf_counter()
     checks = [*identity_checks(200_000 if quick else 1_000_000, seed), fixture_check()]
     tables: list[Table] = []
     figures: list[Path] = []
@@ -86,9 +85,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=tuple(tables),
         figures=tuple(figures),
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

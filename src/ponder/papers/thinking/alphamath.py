@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -13,7 +12,7 @@ import numpy as np
 
 from ponder.bench.stats import paired_bootstrap
 from ponder.core.errors import need
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.papers.thinking.alphamath_exact import exact_checks
 from ponder.papers.thinking.alphamath_loop import METHODS, Measured, Size, held_out, measured, training_questions, warm_start
 
@@ -45,6 +44,7 @@ class Loop:
     controls: dict[str, Measured] = field(default_factory=dict[str, Measured])
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Check the search exactly, run the loop, and measure it after every round.
 
@@ -53,7 +53,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: of questions, trees, training and draws.
         out: not used; there are no figures.
     """
-    began = time.perf_counter()
     size = QUICK if quick else FULL
     loop = run_loop(size, seed, controls=not quick)
     exact, gates = exact_checks(seed), gate_checks(loop)
@@ -66,9 +65,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         untested=UNTESTED,
         tables=(accuracy_table(loop), difference_table(loop), round_table(loop)),
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

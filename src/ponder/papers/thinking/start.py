@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from ponder.core.errors import need
 from ponder.core.language import LM
 from ponder.lm.load import load
 from ponder.organisms import products
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.papers.thinking.start_exact import exact_checks
 from ponder.programs.tool_use import MARKUPS, Trajectory
 from ponder.tasks import Task
@@ -78,6 +77,7 @@ class Measured:
         return float(self.right.mean())
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Check the machinery exactly, then measure the organisms on held-out products.
 
@@ -86,7 +86,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: of the problems.
         out: a folder for the figure, accuracy against tokens; none is drawn without it.
     """
-    began = time.perf_counter()
     sets = problem_sets(seed)
     shipped = {name: load(f"organism:{name}") for name in MODELS}
     runs = {name: measured(shipped, task) for name, task in sets.items()}
@@ -108,9 +107,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=tuple(accuracy_table(name, found) for name, found in runs.items()),
         figures=() if out is None else (figure(runs[NEW], out),),
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from ponder.bench.plots import COLOURS, finish, new_figure, save
 from ponder.core.language import Request, Sampling
 from ponder.core.seeds import derive, generator
 from ponder.lm.load import load
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.papers.trust.adaptive_attacks import KS, Curves, Noise, feature_selection, majority_attack, noise_prompts, tuned_subsets
 from ponder.programs.prompts import write_prompt
 from ponder.tasks import load as load_task
@@ -38,6 +37,7 @@ NOTES = (
 )
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """The majority attack against its closed form, the feature selection of 2015, multiplicative weights, and a tuned benchmark.
 
@@ -46,7 +46,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: of everything.
         out: a folder for the figure; none is drawn without it.
     """
-    began = time.perf_counter()
     n, repetitions = (1000, 10) if quick else (2000, 20)
     attack_checks, attack_table = attacks(1000 if quick else 4000, seed)
     curves = {(how, s): feature_selection(n, repetitions, s, how, seed) for s in (False, True) for how in ("naive", "science2015")}
@@ -82,9 +81,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         ),
         figures=(selection_figure(n, curves, out),) if out is not None else (),
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from ponder.bench.plots import COLOURS, finish, new_figure, save
 from ponder.core.errors import need
 from ponder.core.seeds import derive, generator
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.papers.trust.certifier_availability_attacks_gates import gate_attacks
 from ponder.trust.certifiers import (
     AbstentionBackdoor,
@@ -173,6 +172,7 @@ def attacked(case: Case, data: Digits, seed: int) -> tuple[Any, Gate]:
     return model, (smoothed if case.certifier == SMOOTHING else bounded)(model)
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Poisoning and a malicious trainer against two certifiers, what defences see, and the same against ponder's own gates.
 
@@ -181,7 +181,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: the first seed.
         out: a folder for the figures; none are drawn without it.
     """
-    began = time.perf_counter()
     seeds = range(seed, seed + (1 if quick else 3))
     cases = sorted((*QUICK, *(() if quick else ONCE)), key=lambda case: case.certifier != SMOOTHING)
     results: Results = {case: [] for case in cases}
@@ -208,9 +207,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         ),
         figures=figures,
         notes=(*NOTES, *own.notes),
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +12,7 @@ import numpy as np
 from ponder.bench.plots import COLOURS, finish, new_figure, save
 from ponder.core.errors import need
 from ponder.core.seeds import derive, generator
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.pull import fetch
 from ponder.trust.distribution_inference import (
     AttackReport,
@@ -75,6 +74,7 @@ def parties(seed: int) -> Parties:
     return Parties(victim, *two_parties(other, generator(seed, ["adversary"])))
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Attacks on real Adult, on graphs, and on worlds that do not differ.
 
@@ -84,7 +84,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: the first seed.
         out: a folder for the figures; none are drawn without it.
     """
-    began = time.perf_counter()
     seeds = range(seed, seed + (1 if quick else 3))
     victims = 50
     found: list[dict[str, AttackReport]] = []
@@ -117,9 +116,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=tuple(tables),
         figures=tuple(figures),
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ponder.bench.plots import COLOURS, finish, new_figure, save
 from ponder.bench.stats import expected_calibration_error
 from ponder.core.seeds import derive
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.trust.crowds import (
     EBCC,
     GLAD,
@@ -57,6 +57,7 @@ NOTES = (
 )
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Batch models against the majority, a stream with drifting workers, early stopping, calibration, and six million answers.
 
@@ -65,7 +66,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: of the crowds.
         out: a folder for the figure; none is drawn without it.
     """
-    began = time.perf_counter()
     seeds = [derive(seed, ["crowd", i]) for i in range(3 if quick else 5)]
     still = [simulate_crowd(seed=s) for s in seeds]
     accuracies = {name: np.array([c.accuracy(m.fit(c.labels).best) for c in still]) for name, m in FAST.items()}
@@ -99,9 +99,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=tuple(tables),
         figures=(tracking_figure(tracking, out),) if out is not None else (),
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

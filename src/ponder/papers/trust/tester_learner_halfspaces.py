@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from ponder.bench.plots import COLOURS, finish, new_figure, save
 from ponder.bench.stats import wilson
 from ponder.core.errors import need
 from ponder.core.seeds import generator
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.trust.halfspaces import Accepted, Rejected, TesterLearner, global_tests
 
 SLUG = "tester-learner-halfspaces"
@@ -112,6 +111,7 @@ def one_run(marginal: str, noise: Noise, seed: int) -> Fitted:
     return Fitted(found.accepted, errors[0] - opt, errors[1] - opt, angle, witness)
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Learning, completeness, soundness, the ablation of local against global tests, and real features.
 
@@ -120,7 +120,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: the first seed.
         out: a folder for the figure, local against global tests; none is drawn without it.
     """
-    began = time.perf_counter()
     many, few, pairs = (10, 3, 5) if quick else (100, 20, 20)
     runs: Runs = {
         (name, noise): [one_run(name, noise, seed + i) for i in range(many if name == GAUSSIAN else few)]
@@ -138,9 +137,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=(runs_table(runs), real),
         figures=(ablation_figure(ablation, out),) if out is not None else (),
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from ponder.bench.plots import COLOURS, finish, new_figure, save
 from ponder.core.seeds import derive, generator
 from ponder.lm.load import DEFAULT, load
 from ponder.papers.real_model import is_here
-from ponder.papers.report import Check, Report, Table
+from ponder.papers.report import Check, Report, Table, reproduction
 from ponder.papers.trust.ununlearning_words import probe_words
 from ponder.trust.unlearning import ConceptWorld, ContextFilter, Effect, probe
 
@@ -33,6 +32,7 @@ NOTES = (
 )
 
 
+@reproduction
 def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
     """Forget, teach again in the context, and filter.
 
@@ -41,7 +41,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         seed: of training and of what is forgotten.
         out: a folder for the figure; none is drawn without it.
     """
-    began = time.perf_counter()
     inexact = ("gradient_ascent",) if quick else ("gradient_ascent", "relabel")
     runs = [organism(SMALL, 3, 64, 400 if quick else 500, seed + i, inexact) for i in range(1 if quick else 3)]
     worlds = [("16 composites", SMALL, r) for r in runs]
@@ -60,9 +59,6 @@ def reproduce(quick: bool, seed: int, out: Path | None = None) -> Report:
         tables=(*(effect_table(name, effects) for name, _, effects in worlds), filter_table, *word_tables),
         figures=(effect_figure(worlds[-1][2], out),) if out is not None else (),
         notes=NOTES,
-        seed=seed,
-        quick=quick,
-        seconds=time.perf_counter() - began,
     )
 
 

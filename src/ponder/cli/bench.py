@@ -18,27 +18,10 @@ from ponder.bench.held import held_rows
 from ponder.bench.run import Outcome, Plan, run
 from ponder.bench.store import Key, RunStore
 from ponder.bench.summary import Row, summarise
-from ponder.cli.options import (
-    budget_option,
-    console,
-    json_option,
-    models_option,
-    price_option,
-    print_json,
-    progress_console,
-    read_price,
-    read_separator,
-    sampling_options,
-    step_options,
-)
-from ponder.core.budget import Budget
+from ponder.cli.options import console, print_json, progress_console
+from ponder.cli.runs import run_options, run_plan
 from ponder.core.errors import MissingExtra
-from ponder.core.language import Sampling
-from ponder.front import as_rewards
-from ponder.lm.load import check, load
 from ponder.methods import parse
-from ponder.programs.reasoner import Reasoner
-from ponder.tasks import load as load_task
 
 
 @click.command()
@@ -46,13 +29,7 @@ from ponder.tasks import load as load_task
 @click.option(
     "--method", "methods", multiple=True, default=("sample(16) | vote()",), show_default=True, help="A pipeline; may be repeated."
 )
-@models_option
 @click.option("--limit", type=click.IntRange(1), default=None, help="How many problems of each task; all by default.")
-@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Repetitions with different draws.")
-@click.option("--seed", type=int, default=0, show_default=True, help="The first root seed, and the seed of which problems are drawn.")
-@budget_option
-@sampling_options
-@step_options
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("out/bench"), show_default=True, help="The run's folder."
 )
@@ -64,12 +41,10 @@ from ponder.tasks import load as load_task
 )
 @click.option("--holdout-budget", type=click.IntRange(1), default=100, show_default=True, help="How often a holdout may disagree.")
 @click.option("--plot/--no-plot", default=True, help="Draw accuracy against tokens (extra: bench).")
-@price_option
-@json_option
+@run_options
 def bench(
-    tasks: tuple[str, ...], methods: tuple[str, ...], models: tuple[str, ...], limit: int | None, seeds: int, seed: int, budget: str,
-    out: Path, holdout: Path | None, holdout_budget: int, plot: bool, price: str, as_json: bool, reward: tuple[str, ...],
-    separator: str | None, max_steps: int, **sampling: Any,
+    tasks: tuple[str, ...], methods: tuple[str, ...], limit: int | None, out: Path, holdout: Path | None, holdout_budget: int, plot: bool,
+    as_json: bool, models: tuple[str, ...], **options: Any,
 ) -> None:  # fmt: skip
     """Run methods on TASKS and compare accuracy and cost.
 
@@ -84,15 +59,8 @@ def bench(
     130: interrupted.
     """
     pipelines = [parse(text) for text in methods]
-    for name in (*models, *reward):
-        check(name)
-    style = sampling.pop("style")
-    limits, cost = Budget.parse(budget), read_price(price)
-    settings = Sampling(**sampling)
-    loaded = [load_task(spec, limit=limit, seed=seed) for spec in tasks]
-    engines = {name: load(name, cost) for name in models}
-    program = Reasoner(read_separator(separator), max_steps)
-    plan = Plan(loaded, pipelines, engines, range(seed, seed + seeds), settings, style, limits, as_rewards(reward, engines), program)
+    plan = run_plan(tasks, pipelines, models=models, limit=limit, **options)
+    loaded = plan.tasks
     store = RunStore(out)
     store.settle(plan.settings)
     outcome = answered(plan, store, show_accuracy=holdout is None)

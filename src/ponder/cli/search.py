@@ -12,32 +12,17 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ponder.bench.run import Plan as RunPlan
 from ponder.bench.store import RunStore
-from ponder.cli.options import (
-    budget_option,
-    console,
-    json_option,
-    price_option,
-    print_json,
-    progress_console,
-    read_price,
-    read_separator,
-    sampling_options,
-    step_options,
-)
+from ponder.cli.options import console, print_json, progress_console
+from ponder.cli.runs import run_options, run_plan
 from ponder.core.algebra import Pipeline
-from ponder.core.budget import Budget
 from ponder.core.context import Trace
 from ponder.core.errors import MissingExtra, need
-from ponder.core.language import Sampling
 from ponder.core.seeds import derive, generator
-from ponder.front import as_rewards, ask
-from ponder.lm.load import DEFAULT, check, load
+from ponder.front import ask
 from ponder.methods import parse
 from ponder.picture.genealogy import genealogy
 from ponder.picture.svg import svg
-from ponder.programs.reasoner import Reasoner
 from ponder.search.evaluate import COSTS, Interrupted, Runs, Searched
 from ponder.search.judging import Judged, holdout, judge
 from ponder.search.optimisers import OPTIMISERS
@@ -46,16 +31,12 @@ from ponder.search.searching import Found, Plan, Trial
 from ponder.search.searching import halving as rungs_of
 from ponder.search.searching import search as search_space
 from ponder.search.template import Space
-from ponder.tasks import load as load_task
 from ponder.trust.holdout import Holdout, halves
-
-MODELS = "A model's name; several for pipelines that name models. The first is asked by default. `ponder models` lists the forms."
 
 
 @click.command()
 @click.argument("task")
 @click.option("--template", required=True, help="A method with choices in braces: 'sample({4,16}) | {vote(),argmax()}'.")
-@click.option("--model", "-m", "models", multiple=True, default=(DEFAULT,), show_default=True, envvar="PONDER_MODEL", help=MODELS)
 @click.option("--optimiser", type=click.Choice(list(OPTIMISERS)), default="tpe", show_default=True, help="How configurations are proposed.")
 @click.option("--evaluations", type=click.IntRange(1), default=40, show_default=True, help="The most configurations to try.")
 @click.option("--limit", type=click.IntRange(8), default=None, help="How many problems of the task, held-out ones included.")
@@ -65,20 +46,13 @@ MODELS = "A model's name; several for pipelines that name models. The first is a
 @click.option("--cost", type=click.Choice(COSTS), default="tokens", show_default=True, help="What is counted as cost.")
 @click.option("--front", is_flag=True, help="Search for the whole front of accuracy against cost.")
 @click.option("--halving/--no-halving", default=True, help="Give up early what is not among the best third on few questions.")
-@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Repetitions of every question.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of problems, draws and the optimiser.")
-@budget_option
-@sampling_options
-@step_options
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("out/search"), show_default=True, help="The search's folder."
 )
-@price_option
-@json_option
+@run_options
 def search(
-    task: str, template: str, models: tuple[str, ...], optimiser: str, evaluations: int, limit: int | None, share: float,
-    baseline: str | None, within: float | None, cost: str, front: bool, halving: bool, seeds: int, seed: int, budget: str, out: Path,
-    price: str, as_json: bool, reward: tuple[str, ...], separator: str | None, max_steps: int, **sampling: Any,
+    task: str, template: str, optimiser: str, evaluations: int, limit: int | None, share: float, baseline: str | None,
+    within: float | None, cost: str, front: bool, halving: bool, out: Path, as_json: bool, seed: int, **options: Any,
 ) -> None:  # fmt: skip
     """Search the pipelines of a template for the one that answers TASK best.
 
@@ -92,22 +66,14 @@ def search(
     ponder search times-tables --template "sample({1,4,16}, temperature={0.4,0.8}) | vote()" --limit 60 --front
     """
     space = Space(template)
-    for name in (*models, *reward):
-        check(name)
     if optimiser == "tpe":
         need("optuna", "search")
-    style = sampling.pop("style")
-    limits, prices, settings = Budget.parse(budget), read_price(price), Sampling(**sampling)
     against = space[0].pipeline if baseline is None else parse(baseline)
-    loaded = load_task(task, limit=limit, seed=seed)
+    runs_plan = run_plan((task,), (against,), limit=limit, seed=seed, **options)
+    (loaded,) = runs_plan.tasks
     seen, held = halves([p.id for p in loaded.problems], share, str(seed))
     order = generator(seed, ("search", "questions")).permutation(seen)
     plan = Plan(len(order), optimiser, evaluations, within, front, rungs_of(len(order)) if halving and not front else (), seed=seed)
-    engines = {name: load(name, prices) for name in models}
-    program = Reasoner(read_separator(separator), max_steps)
-    runs_plan = RunPlan(
-        (loaded,), (against,), engines, range(seed, seed + seeds), settings, style, limits, as_rewards(reward, engines), program
-    )
     store = RunStore(out)
     store.settle(runs_plan.settings)
     fresh = [loaded.problems[i] for i in held]

@@ -12,52 +12,24 @@ from rich.markup import escape
 from rich.table import Table
 
 from ponder.bench.effects import Additivity, StudyTable
-from ponder.bench.run import Plan
 from ponder.bench.store import RunStore
 from ponder.bench.study import Study
 from ponder.cli.bench import answered
-from ponder.cli.options import (
-    budget_option,
-    console,
-    json_option,
-    models_option,
-    price_option,
-    print_json,
-    progress_console,
-    read_price,
-    read_separator,
-    sampling_options,
-    step_options,
-)
-from ponder.core.budget import Budget
+from ponder.cli.options import console, print_json, progress_console
+from ponder.cli.runs import run_options, run_plan
 from ponder.core.errors import InputError, MissingExtra
-from ponder.core.language import Sampling
-from ponder.front import as_rewards
-from ponder.lm.load import check, load
-from ponder.programs.reasoner import Reasoner
 from ponder.search.template import Space
-from ponder.tasks import load as load_task
 
 
 @click.command()
 @click.argument("task")
 @click.option("--grid", required=True, help="A method with settings in braces: 'sample(16, temperature={0.6,1.0}) | {vote(),argmax()}'.")
-@models_option
 @click.option("--limit", type=click.IntRange(2), default=None, help="How many problems of the task; all by default.")
-@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Repetitions with different draws.")
-@click.option("--seed", type=int, default=0, show_default=True, help="The first root seed, and the seed of which problems are drawn.")
-@budget_option
-@sampling_options
-@step_options
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("out/study"), show_default=True, help="The study's folder."
 )
-@price_option
-@json_option
-def study(
-    task: str, grid: str, models: tuple[str, ...], limit: int | None, seeds: int, seed: int, budget: str, out: Path, price: str,
-    as_json: bool, reward: tuple[str, ...], separator: str | None, max_steps: int, **sampling: Any,
-) -> None:  # fmt: skip
+@run_options
+def study(task: str, grid: str, limit: int | None, out: Path, as_json: bool, seed: int, **options: Any) -> None:
     """Try every combination of settings on TASK, on the same questions within the same budget.
 
     The first setting in each brace is the one that others are compared with. Scorers are compared with the control `random`, which
@@ -72,19 +44,9 @@ def study(
     nested = [c.name for c in space.choices if c.inside is not None]
     if nested:
         raise InputError(f"a study is a full grid, and {nested[0]} is there for one setting of another only; search it, or write it out")
-    for name in (*models, *reward):
-        check(name)
     cells = itertools.product(*(range(len(c.options)) for c in space.choices))
     made = Study({c.name: c.options for c in space.choices}, {cell: space.pipeline(cell) for cell in cells})
-    style = sampling.pop("style")
-    cost = read_price(price)
-    loaded = load_task(task, limit=limit, seed=seed)
-    engines = {name: load(name, cost) for name in models}
-    program = Reasoner(read_separator(separator), max_steps)
-    limits, settings = Budget.parse(budget), Sampling(**sampling)
-    plan = Plan(
-        (loaded,), made.pipelines, engines, range(seed, seed + seeds), settings, style, limits, as_rewards(reward, engines), program
-    )
+    plan = run_plan((task,), made.pipelines, limit=limit, seed=seed, **options)
     store = RunStore(out)
     try:
         store.settle(plan.settings)
@@ -100,7 +62,7 @@ def study(
     finally:
         store.close()
     (out / "cells.md").write_text(table.to_markdown(), encoding="utf-8")
-    plots = _plots(table, out, loaded.name, seed)
+    plots = _plots(table, out, plan.tasks[0].name, seed)
     if as_json:
         print_json(_plain(table, seed, plots))
     else:

@@ -36,6 +36,12 @@ def body_of(model: str, seed: int, **more: Any) -> bytes:
     return json.dumps({"model": model, "messages": [{"role": "user", "content": QUESTION}], "seed": seed, **more}).encode()
 
 
+def cpu_of(process: int) -> float:
+    """Seconds of processor time that a process has used so far."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class GatewayProcess:
     """`ponder serve` with a configuration; left by SIGTERM.
 
@@ -87,8 +93,7 @@ class GatewayProcess:
     @property
     def cpu(self) -> float:
         """Seconds of processor time used so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_of(self.process.pid)
 
     @property
     def megabytes(self) -> float:

@@ -32,7 +32,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gateway_process import Client, GatewayProcess, free_port, in_threads, quantile
+from benchmarks.gateway_process import Client, GatewayProcess, cpu_of, free_port, in_threads, quantile
 from benchmarks.peers.canned import SAYS
 
 OUT = Path(__file__).resolve().parents[2] / "out"
@@ -76,8 +76,7 @@ class Server:
     @property
     def cpu(self) -> float:
         """Seconds of processor time that the process has used."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_of(self.process.pid)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,8 +38,9 @@ from ponder.organisms.card import read_tensors
 from ponder.organisms.shelf import find
 from ponder.papers.report import Check
 from ponder.papers.report import Table as Rows
-from ponder.search import OPTIMISERS, Plan, Runs, Searched, Space, Table, Told, halving, holdout, judge, search
+from ponder.search import Plan, Runs, Searched, Space, Table, halving, holdout, judge, search
 from ponder.search.figures import front_figure
+from ponder.search.race import race
 from ponder.tasks import load as load_task
 from ponder.trust.holdout import halves
 
@@ -111,28 +112,14 @@ def load_judge(name: str) -> RewardModel:
     return judge_
 
 
-def tries(optimiser: str, space: Space, scores: Floats, good: Callable[[float], bool], seed: int, most: int) -> int:
-    """How many configurations an optimiser tries until a good one; `most` + 1 if none of so many is."""
-    proposals = OPTIMISERS[optimiser](space, seed, 1)
-    index = next(proposals)
-    for n in range(1, most + 1):
-        if good(scores[index]):
-            return n
-        if n < most:
-            index = proposals.send(Told((float(scores[index]),)))
-    return most + 1
-
-
 def optimisers_part(recording: Recording, restarts: int, seed: int) -> tuple[list[Check], Rows]:
     """Tries until 99% of the best score, against random's exact expectation."""
     scores, m = recording.grades.mean(axis=1), len(recording.space)
-    target = 0.99 * scores.max()
-    winners = int((scores >= target).sum())
-    expected = (m + 1) / (winners + 1)
+    raced = race(recording.space, scores, dict.fromkeys(("random", "greedy", "tpe"), restarts), seed, m)
+    winners, expected = raced.good, raced.expected
     rows: list[tuple[str, float, float | None, float | None]] = [("random, exactly", expected, None, None)]
     medians: dict[str, float] = {}
-    for name in ("random", "greedy", "tpe"):
-        at = np.array([tries(name, recording.space, scores, lambda s: s >= target, seed + i, m) for i in range(restarts)])
+    for name, at in raced.needed.items():
         medians[name] = float(np.median(at))
         rows.append((name, float(at.mean()), medians[name], float(np.quantile(at, 0.9))))
     ratio = medians["tpe"] / max(1.0, medians["random"])

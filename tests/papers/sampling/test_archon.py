@@ -15,8 +15,8 @@ from ponder.methods.forecast import forecast
 from ponder.organisms import chain
 from ponder.papers.sampling.archon import exact_checks
 from ponder.papers.sampling.archon_panel import SHOWN, Panel, partial_checks, passes
-from ponder.papers.sampling.archon_race import race
 from ponder.papers.sampling.archon_system import _ablations, _completions, _ensembles, best_of, template
+from ponder.search.race import race
 from ponder.search.template import Space
 from ponder.tasks import load as load_task
 

@@ -14,9 +14,9 @@ from ponder.methods.archon_space import space
 from ponder.methods.forecast import forecast
 from ponder.papers.real_model import is_here
 from ponder.papers.report import Check, Report, Table, reproduction
-from ponder.papers.sampling.archon_race import race
 from ponder.papers.sampling.archon_system import checks_of, figures_of, tables_of, trained
 from ponder.programs.layer_replies import read_ranking, read_verdict
+from ponder.search.race import race
 from ponder.tasks import load as load_task
 
 SLUG = "archon"

@@ -23,9 +23,9 @@ from ponder.methods import parse
 from ponder.methods.forecast import forecast
 from ponder.papers.report import Check, Table
 from ponder.papers.sampling.archon_panel import Panel
-from ponder.papers.sampling.archon_race import Race
 from ponder.papers.sampling.chain_runs import AS_TRAINED
 from ponder.search.evaluate import Runs
+from ponder.search.race import Race
 from ponder.search.template import Space
 from ponder.tasks import Task
 from ponder.tasks import load as load_task

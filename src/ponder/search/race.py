@@ -1,4 +1,4 @@
-"""How many architectures of a recorded table optimisers try until they find one of the best: the search test of card 08."""
+"""How many configurations of a recorded table optimisers try until they find one of the best."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Race:
-    """How fast optimisers find an architecture within 1% of the best in a table.
+    """How fast optimisers find a configuration within 1% of the best in a table.
 
     Attributes:
-        good: how many such architectures there are.
+        good: how many such configurations there are.
         size: of the table.
         needed: optimiser -> evaluations until the first of them, one a restart.
         curves: optimiser -> the best score so far over that of the best, mean over restarts, shape (size,).

@@ -12,9 +12,11 @@ import pytest
 import schemathesis
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, settings
 from tests.serve.live import Seen, gateway, serving
 
+from ponder.core.pace import Pace
 from ponder.serve.app import create_app
 from ponder.serve.config import Config, Model, Server
 from ponder.serve.engines import Engines, Target
@@ -196,3 +198,12 @@ SCHEMA = schemathesis.openapi.from_asgi("/openapi.json", create_app(ANY_HOST, En
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_description_holds(case):
     case.call_and_validate(checks=[schemathesis.checks.not_a_server_error])
+
+
+def test_a_plain_completion_is_billed_as_ponder_bills_it():
+    engine = Seen()
+    engine.pace = Pace({1: 0.5}, 0.25)
+    body = {"model": "m", "messages": [USER], "seed": 1}
+    reply = TestClient(create_app(engines=Engines({"m": engine})), "http://localhost").post("/v1/chat/completions", json=body).json()
+    bill = reply["ponder"]["bill"]
+    assert bill["idealized_seconds"] == engine.pace.seconds(bill["tokens_in"], bill["tokens_out"]) > 0

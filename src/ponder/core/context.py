@@ -219,17 +219,7 @@ class Context:
         places = places_in(self.root, (*self.path, call), len(allowed))
         placed = [Request(r.prompt, r.n, seed_of(place), r.prefix, place) for r, place in zip(allowed, places, strict=True)]
         replies = lm.generate(placed, sampling or self.sampling, allowance) if placed else []
-        self.meter.charge(
-            Bill(
-                tokens_in=sum(r.prompt_tokens for r in replies),
-                tokens_out=sum(r.tokens_out for r in replies),
-                cached=sum(r.cached_tokens for r in replies),
-                calls=len(replies),
-                seconds=max((r.seconds for r in replies), default=0.0),
-                idealized_seconds=_idealized(lm, [(r.prompt_tokens, r.tokens_out) for r in replies if r.completions]),
-            ),
-            lm.price,
-        )
+        self.meter.charge(bill_of(lm, replies), lm.price)
         return replies + [Reply(())] * (len(requests) - len(placed))
 
     def logprobs(self, continuations: Sequence[Continuation], model: str = "") -> list[Scored]:
@@ -287,6 +277,18 @@ class Context:
             judge.price,
         )
         return found
+
+
+def bill_of(lm: LM, replies: Sequence[Reply]) -> Bill:
+    """What one batch of replies cost, but for money."""
+    return Bill(
+        tokens_in=sum(r.prompt_tokens for r in replies),
+        tokens_out=sum(r.tokens_out for r in replies),
+        cached=sum(r.cached_tokens for r in replies),
+        calls=len(replies),
+        seconds=max((r.seconds for r in replies), default=0.0),
+        idealized_seconds=_idealized(lm, [(r.prompt_tokens, r.tokens_out) for r in replies if r.completions]),
+    )
 
 
 def _idealized(engine: LM | RewardModel, calls: Sequence[tuple[int, int]]) -> float:

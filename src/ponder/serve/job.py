@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ponder.core.algebra import Stage
 from ponder.core.answer import Answer
 from ponder.core.budget import Bill, Budget, Meter
-from ponder.core.context import Trace, TraceStep
+from ponder.core.context import Trace, TraceStep, bill_of
 from ponder.core.language import LM, Completion, Message, Request, Sampling
 from ponder.core.terms import Term
 from ponder.front import as_problem
@@ -220,7 +220,7 @@ class Job:
         question = self.ask.question
         prompt = question if self.ask.raw or not isinstance(question, str) else (Message("user", question),)
         (reply,) = engine.generate([Request(prompt, self.ask.n, self.seed)], self.ask.sampling, meter.allowance())
-        meter.charge(Bill(reply.prompt_tokens, reply.tokens_out, reply.cached_tokens, 1, reply.seconds), engine.price)
+        meter.charge(bill_of(engine, [reply]), engine.price)
         text = reply.completions[0].text if reply.completions else ""
         return Done(Answer(text, text, 1.0, meter.bill, trace=self.trace), reply.completions)
 
